@@ -1,0 +1,47 @@
+"""What every test has: its own home, real data where it is present, and no warning that goes unseen."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh ``TLSTUDIO_HOME``: settings, imported weights, plugins, measurements."""
+    path = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("TLSTUDIO_HOME", str(path))
+    monkeypatch.delenv("TLSTUDIO_SAFE_MODE", raising=False)
+    return path
+
+
+class _Warnings(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.partition(".")[0] in ("tlstudio", "tlstudio_builtins", "tlstudio_example"):
+            self.seen.append(f"{record.name}: {record.getMessage()}")
+
+
+@pytest.fixture(autouse=True)
+def no_logged_warning(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A logged warning fails the test, unless the test asks for ``caplog`` and looks at it itself."""
+    handler = _Warnings()
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+    if handler.seen and "caplog" not in request.fixturenames:
+        pytest.fail("logged: " + "; ".join(handler.seen))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real data sets and weights beside the checkout; tests that need them skip where they are absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the shared test data are not at {SHARED_DATA}")
+    return SHARED_DATA

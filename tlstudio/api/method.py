@@ -1,0 +1,184 @@
+"""Adaptation methods: what is trained, in which phases, and the loss of one step. The loop is the application's."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from tlstudio.api.backbone import BackboneDescriptor, Preprocessing
+from tlstudio.api.descriptors import DatasetProfile, Descriptor
+from tlstudio.api.options import Options
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+BatchNorm = Literal["frozen", "stats", "train"]
+"""``frozen``: running statistics and affine parameters fixed; ``stats``: statistics move, affine parameters fixed;
+``train``: both move."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MethodContext:
+    """What a method is given. ``backbone`` returns ``[N, descriptor.feature_dim]`` and holds its weights already."""
+
+    backbone: "nn.Module"
+    descriptor: BackboneDescriptor
+    preprocessing: Preprocessing
+    options: Options
+    class_names: tuple[str, ...]
+    class_counts: tuple[int, ...]  # in the training split
+    task: str
+    profile: DatasetProfile
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stream:
+    """A source of batches. ``features`` replaces pictures by the frozen backbone's cached features ``[N, D]``.
+
+    ``augmentation``: none; characters (small rotations, shifts, scales); light (random resized crop, flip);
+    medium (light, TrivialAugmentWide, erasing).
+    ``flip`` whether augmentation may mirror.
+    """
+
+    name: str = "train"
+    split: str = "train"
+    features: bool = False
+    augmentation: Literal["none", "characters", "light", "medium"] = "none"
+    flip: bool = True
+    batch_size: int = 32
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ParameterGroup:
+    """Names (of ``build()``'s parameters) that share a learning rate. What no group names stays frozen."""
+
+    name: str
+    parameters: tuple[str, ...]
+    lr: float
+    weight_decay: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    kind: Literal["sgd", "adamw"] = "adamw"
+    momentum: float = 0.9  # sgd, Nesterov
+    betas: tuple[float, float] = (0.9, 0.999)  # adamw
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Factor on every group's learning rate: linear warm-up over ``warmup`` (share of the phase), then the shape."""
+
+    kind: Literal["constant", "cosine"] = "cosine"
+    warmup: float = 0.0
+    floor: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A stretch of training with its own parameters, data and stop rule.
+
+    ``patience``: epochs without improvement of the validation score before it ends early (0: never).
+    ``ema``: final decay of the exponential moving average of the weights, which is then what is validated and kept
+    (``None``: off). ``accumulate``: batches per optimizer step. ``solve``: the method's ``solve`` runs this phase
+    on the whole feature matrix instead of ``step`` on batches.
+    """
+
+    name: str
+    title: str
+    epochs: int
+    groups: tuple[ParameterGroup, ...]
+    streams: tuple[Stream, ...] = (Stream(),)
+    batch_norm: BatchNorm = "frozen"
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    patience: int = 0
+    ema: float | None = None
+    clip_norm: float = 0.0
+    accumulate: int = 1
+    solve: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """``inputs``: ``[N, 3, H, W]`` normalised, or ``[N, D]`` for a feature stream; ``targets``: int64 ``[N]``."""
+
+    inputs: "torch.Tensor"
+    targets: "torch.Tensor"
+    indices: "torch.Tensor"  # positions in the split, int64 [N]
+
+
+@dataclasses.dataclass(frozen=True)
+class StepState:
+    """Where the run is. ``generator`` is seeded from (seed, phase, step): draw from it and the run stays resumable."""
+
+    phase: Phase
+    epoch: int
+    step: int  # optimizer step within the phase
+    steps: int  # optimizer steps of the phase
+    generator: "torch.Generator"  # on the CPU
+
+
+@dataclasses.dataclass(frozen=True)
+class StepOutput:
+    """``loss``: scalar to be minimised; ``logs``: named numbers for the plots; ``output``: logits ``[N, C]``."""
+
+    loss: "torch.Tensor"
+    output: "torch.Tensor | None" = None
+    target: "torch.Tensor | None" = None
+    logs: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class SolveData:
+    """Whole feature matrices on the CPU: float32 ``[N, D]`` and int64 ``[N]``."""
+
+    train: "tuple[torch.Tensor, torch.Tensor]"
+    val: "tuple[torch.Tensor, torch.Tensor]"
+    seed: int
+
+
+class Method(Protocol):
+    """Made by ``factory()``; the loop calls ``build`` once, then ``phases``, then ``step`` for each batch."""
+
+    def build(self, context: MethodContext) -> "nn.Module":
+        """Every part, trainable and frozen, under one module."""
+        ...
+
+    def phases(self, context: MethodContext) -> list[Phase]: ...
+
+    def step(self, batch: dict[str, Batch], state: StepState) -> StepOutput:
+        """Forward pass and loss for one batch from each stream. Runs under autocast; must not call backward."""
+        ...
+
+    def predictor(self) -> "nn.Module":
+        """What is validated, tested and exported: ``[N, 3, H, W]`` to logits ``[N, C]``.
+
+        Where a phase streams features, it must be a ``tlstudio.training.modules.Classifier`` (backbone, head).
+        """
+        ...
+
+
+class FeatureMethod(Method, Protocol):
+    """A method that wants to see the whole feature matrices before a phase whose streams are features."""
+
+    def begin_features(self, phase: Phase, data: SolveData) -> None:
+        """Called once, for example to fit the scale of the head's input."""
+        ...
+
+
+class SolvingMethod(Method, Protocol):
+    """A method with a phase that is solved in closed form or by a full-batch solver."""
+
+    def solve(self, phase: Phase, data: SolveData) -> Iterator[dict[str, Any]]:
+        """Sets the parameters; yields named numbers for the plots as it goes. Deterministic, a few seconds long."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MethodDescriptor(Descriptor):
+    """``formula`` and ``source`` are shown in the help."""
+
+    formula: str = ""
+    source: str = ""

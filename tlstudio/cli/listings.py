@@ -1,0 +1,66 @@
+"""``tlstudio backbones | methods | metrics | formats | exporters | engines``: what the plugins offer."""
+
+from typing import Any
+
+import typer
+
+from tlstudio.api.descriptors import Descriptor
+from tlstudio.api.method import MethodDescriptor
+from tlstudio.api.metric import MetricDescriptor
+from tlstudio.cli.common import registry
+from tlstudio.cli.output import Json, print_json, say, table
+
+
+def register(app: typer.Typer) -> None:
+    for kind in ("methods", "metrics", "formats", "exporters", "engines"):
+        app.command(kind, help=f"Lists the {kind}.")(_lister(kind))
+    app.command("backbones", help="Lists the backbones and their weights.")(backbones)
+
+
+def _lister(kind: str) -> Any:
+    def listing(json: Json = False) -> None:
+        found = registry()
+        descriptors = found.all(kind)
+        if json:
+            print_json({kind: [_as_dict(d, found.owner(kind, d.id).name) for d in descriptors]})
+            return
+        for d in descriptors:
+            say(f"{d.id}\n    {d.description}")
+        for problem in found.problems:
+            say(f"! {problem.sentence}")
+
+    return listing
+
+
+def _as_dict(descriptor: Descriptor, plugin: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "id": descriptor.id,
+        "title": descriptor.title,
+        "description": descriptor.description,
+        "plugin": plugin,
+    }
+    if isinstance(descriptor, MethodDescriptor):
+        entry |= {"formula": descriptor.formula, "source": descriptor.source}
+    if isinstance(descriptor, MetricDescriptor):
+        entry |= {"higher_is_better": descriptor.higher_is_better, "bounds": descriptor.bounds}
+    if descriptor.options.model_fields:
+        entry["options"] = descriptor.options.model_json_schema()["properties"]
+    return entry
+
+
+def backbones(json: Json = False) -> None:
+    from tlstudio import weights
+
+    catalog = weights.catalog(registry())
+    if json:
+        print_json({"backbones": catalog})
+        return
+    rows = [
+        (b["id"], round(b["parameters"] / 1e6, 1), b["gflops"], b["input_size"], ", ".join(_weights(b)))
+        for b in catalog
+    ]
+    table(rows, ("backbone", "M parameters", "GFLOPs", "input", "weights (* on disk)"))
+
+
+def _weights(entry: dict[str, Any]) -> list[str]:
+    return [w["id"] + ("*" if w["cached"] else "") for w in entry["weights"]]

@@ -1,0 +1,134 @@
+"""How the command line speaks: one JSON object or a table on standard output, progress on standard error."""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from tlstudio.api.events import (
+    EpochDone,
+    Event,
+    Failed,
+    Finished,
+    Message,
+    PhaseStarted,
+    Progress,
+    RuntimeChosen,
+    StepDone,
+)
+from tlstudio.jobs import Job
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+class JobFailed(Exception):
+    def __init__(self, event: Failed) -> None:
+        super().__init__(event.sentence)
+        self.event = event
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+def say(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+
+
+def table(rows: Iterable[Sequence[Any]], header: Sequence[str]) -> None:
+    """Aligned columns; numbers to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
+    numeric = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))] if cells else []
+    for line in [list(header), ["-" * width for width in widths], *cells]:
+        parts = [
+            text.rjust(width) if numeric and numeric[i] else text.ljust(width)
+            for i, (text, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        say("  ".join(parts).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def follow(job: Job) -> Finished:
+    """Runs a job to its end with progress on standard error. Ctrl+C asks it to stop, a second one ends at once.
+
+    Raises :class:`JobFailed`.
+    """
+    interrupted = threading.Event()
+
+    def on_interrupt(number: int, frame: object) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+        sys.stderr.write("\nStopping after this step (Ctrl+C again to end at once).\n")
+        job.send("stop")
+
+    in_main = threading.current_thread() is threading.main_thread()
+    before = {s: signal.signal(s, on_interrupt) for s in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
+    shown = _Progress()
+    try:
+        for event in job:
+            shown.show(event)
+            if isinstance(event, Failed):
+                raise JobFailed(event)
+            if isinstance(event, Finished):
+                return event
+    finally:
+        shown.end()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    raise AssertionError("a job ended without a terminal event")
+
+
+class _Progress:
+    """One line that is rewritten on a terminal; only the milestones elsewhere."""
+
+    def __init__(self) -> None:
+        self._live, self._width = sys.stderr.isatty(), 0
+
+    def show(self, event: Event) -> None:
+        match event:
+            case RuntimeChosen():
+                self._line(f"{event.reason} {event.threads} threads, {event.workers} loader processes.")
+            case PhaseStarted():
+                self._line(f"Phase {event.index + 1} of {event.count}: {event.title}")
+            case EpochDone():
+                values = "  ".join(f"{name} {value:.4g}" for name, value in event.metrics.items())
+                self._line(f"  epoch {event.epoch}{' *' if event.best else '  '}  {values}")
+            case Message():
+                self._line(f"{'Warning: ' if event.level == 'warning' else ''}{event.text}")
+            case Progress():
+                total = f" of {event.total:,}" if event.total else ""
+                self._rewrite(f"{event.text or 'Working'}: {event.done:,}{total} {event.unit}{_left(event.eta)}")
+            case StepDone():
+                self._rewrite(
+                    f"  step {event.step}  loss {event.loss:.4f}  {event.images_per_second:.1f} images/s"
+                    f"  {event.progress:.0%}{_left(event.eta)}"
+                )
+
+    def end(self) -> None:
+        if self._live and self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            self._width = 0
+
+    def _line(self, text: str) -> None:
+        self.end()
+        sys.stderr.write(text + "\n")
+
+    def _rewrite(self, text: str) -> None:
+        if self._live:
+            sys.stderr.write("\r" + text.ljust(self._width))
+            self._width = len(text)
+
+
+def _left(eta: float) -> str:
+    return "" if eta < 0 else f"  {int(eta) // 60}:{int(eta) % 60:02d} left"

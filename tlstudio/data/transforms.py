@@ -1,0 +1,128 @@
+"""From a file to the network's input: decoding, the weights' own preprocessing, augmentation."""
+
+import dataclasses
+from typing import Literal
+
+import torch
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms.v2 import functional as F
+
+from tlstudio.api.backbone import Preprocessing
+from tlstudio.data import decoding
+
+Augmentation = Literal["none", "characters", "light", "medium"]
+
+_PNG_PLAIN = {0, 2}  # greyscale and RGB; palettes and transparency need Pillow's rules
+
+
+def decode(path: str) -> torch.Tensor:
+    """Reads a picture as uint8 ``[3, H, W]`` RGB, upright.
+
+    torchvision decodes plain JPEG and 8-bit PNG; whatever it does not take, or would take differently (CMYK, 16-bit,
+    palette, animation), Pillow decodes. Raises ``DataError`` where the file is no usable picture.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        if _is_plain(data):
+            picture = decode_image(
+                torch.frombuffer(bytearray(data), dtype=torch.uint8),
+                mode=ImageReadMode.UNCHANGED,
+                apply_exif_orientation=True,
+            )
+            if picture.dtype == torch.uint8 and picture.shape[0] in (1, 3):
+                return picture.expand(3, -1, -1).contiguous()
+    except (OSError, RuntimeError):
+        pass  # Pillow below either reads the file or says in a sentence what is wrong with it
+    return torch.from_numpy(decoding.read_rgb(path)).permute(2, 0, 1).contiguous()
+
+
+def _is_plain(data: bytes) -> bool:
+    if data[:3] == b"\xff\xd8\xff":
+        return True
+    return data[:8] == b"\x89PNG\r\n\x1a\n" and data[24] == 8 and data[25] in _PNG_PLAIN and b"acTL" not in data[:4096]
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationTransform:
+    """Resize the shorter side, crop the centre: the weights' own preset. uint8 in, uint8 ``[3, crop, crop]`` out."""
+
+    preprocessing: Preprocessing
+
+    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
+        p = self.preprocessing
+        interpolation = InterpolationMode(p.interpolation)
+        picture = F.resize(picture, [p.resize], interpolation=interpolation, antialias=True)
+        return F.center_crop(picture, [p.crop, p.crop])
+
+
+class TrainingTransform:
+    """Augmentation on uint8 pictures; draws from torch's global CPU generator, which the loader seeds per sample."""
+
+    def __init__(self, preprocessing: Preprocessing, augmentation: Augmentation, flip: bool) -> None:
+        p = preprocessing
+        interpolation = InterpolationMode(p.interpolation)
+        steps: list[v2.Transform] = []
+        if augmentation == "characters":
+            steps = [
+                v2.Resize(p.resize, interpolation, antialias=True),
+                v2.CenterCrop(p.crop),
+                _EdgeFilledAffine(degrees=12, translate=0.1, scale=(0.85, 1.15), shear=8),
+            ]
+        else:
+            steps = [v2.RandomResizedCrop(p.crop, scale=(0.35, 1.0), interpolation=interpolation, antialias=True)]
+        if flip:
+            steps.append(v2.RandomHorizontalFlip())
+        if augmentation == "medium":
+            fill = [round(255 * channel) for channel in p.mean]
+            steps += [v2.TrivialAugmentWide(fill=fill), v2.RandomErasing(p=0.1, value=fill)]
+        self._steps = v2.Compose(steps)
+
+    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self._steps(picture)
+        return result
+
+
+class _EdgeFilledAffine:
+    """A small random affine map; what comes into view continues the picture's border, so that paper stays paper."""
+
+    def __init__(self, degrees: float, translate: float, scale: tuple[float, float], shear: float) -> None:
+        self._degrees, self._translate, self._scale, self._shear = degrees, translate, scale, shear
+
+    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
+        size, r = picture.shape[-1], torch.rand(5).tolist()
+        pad = size // 2
+        padded = F.pad(picture, [pad, pad, pad, pad], padding_mode="edge")
+        moved = F.affine(
+            padded,
+            angle=(2 * r[0] - 1) * self._degrees,
+            translate=[round((2 * v - 1) * self._translate * size) for v in r[1:3]],
+            scale=self._scale[0] + r[3] * (self._scale[1] - self._scale[0]),
+            shear=[(2 * r[4] - 1) * self._shear, 0.0],
+            interpolation=InterpolationMode.BILINEAR,
+        )
+        return F.center_crop(moved, [size, size])
+
+
+def make_transform(
+    preprocessing: Preprocessing, augmentation: Augmentation = "none", flip: bool = True
+) -> "EvaluationTransform | TrainingTransform":
+    if augmentation == "none":
+        return EvaluationTransform(preprocessing)
+    return TrainingTransform(preprocessing, augmentation, flip)
+
+
+class Normalizer:
+    """uint8 ``[N, 3, H, W]`` on the CPU to the network's float input on ``device``, in the wanted memory format."""
+
+    def __init__(self, preprocessing: Preprocessing, device: torch.device, memory_format: torch.memory_format) -> None:
+        self._device, self._format = device, memory_format
+        mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
+        std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
+        self._scale, self._shift = 1 / (255 * std), -mean / std
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        pictures = pictures.to(self._device, non_blocking=True)
+        floats = pictures.to(torch.float32, memory_format=self._format)
+        return floats.mul_(self._scale).add_(self._shift)

@@ -1,0 +1,109 @@
+"""Planning a run: every reason why it could not work is found here, before anything starts."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from tlstudio import weights
+from tlstudio.api.backbone import BackboneDescriptor
+from tlstudio.api.errors import DataError, UsageError
+from tlstudio.api.method import MethodDescriptor
+from tlstudio.api.options import Options, parse_options
+from tlstudio.project import DatasetInfo, Project, Run
+from tlstudio.registry import Registry
+from tlstudio.training.spec import RunSpec, RuntimePreferences
+
+
+@dataclasses.dataclass(frozen=True)
+class RunPlan:
+    """A run that has been checked and can be created."""
+
+    dataset: DatasetInfo
+    backbone: BackboneDescriptor
+    weights: "weights.ResolvedWeights"
+    method: MethodDescriptor
+    options: Options
+    seed: int
+    engine: str
+    runtime: RuntimePreferences
+    plugins: dict[str, str]
+
+
+def plan_run(
+    project: Project,
+    registry: Registry,
+    *,
+    dataset: str,
+    backbone: str,
+    method: str,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    weights_id: str = "",
+    engine: str = "local",
+    runtime: RuntimePreferences | None = None,
+) -> RunPlan:
+    """Checks everything. ``backbone`` may name imported weights, alone or as ``backbone:name``.
+
+    Raises ``UsageError`` (unknown ids, unsupported combinations), ``OptionsError``, ``DataError``, ``WeightsError``.
+    """
+    info = project.dataset(dataset)
+    descriptor, named = weights.split_backbone(registry, backbone)
+    chosen = registry.method(method)
+    if descriptor.modality != info.modality:
+        raise UsageError(f"The backbone '{descriptor.id}' takes {descriptor.modality}, not {info.modality}.")
+    for what in (descriptor, chosen):
+        if reason := what.supports(info.task, info.modality, info.profile):
+            raise UsageError(f"'{what.id}' cannot be used with the data set '{info.name}'. {reason}")
+    if not info.split_counts.get("train"):
+        raise DataError(f"The data set '{info.name}' has no training pictures.")
+    if not info.root_found:
+        raise DataError(
+            f"The pictures of '{info.name}' are no longer in {info.root}. If they were moved, say where: "
+            f"tlstudio data relocate PROJECT {info.name} FOLDER."
+        )
+    registry.engine(engine)
+    owners = {
+        plugin.name: plugin.version
+        for plugin in (
+            registry.owner("backbones", descriptor.id),
+            registry.owner("methods", chosen.id),
+            registry.owner("engines", engine),
+            *(registry.owner("metrics", metric.id) for metric in registry.metrics()),
+        )
+    }
+    return RunPlan(
+        dataset=info,
+        backbone=descriptor,
+        weights=weights.resolve(descriptor, weights_id or named),
+        method=chosen,
+        options=parse_options(chosen.options, options or {}),
+        seed=seed,
+        engine=engine,
+        runtime=runtime or RuntimePreferences(),
+        plugins=owners,
+    )
+
+
+def create_run(project: Project, registry: Registry, **request: Any) -> Run:
+    """``plan_run`` with the same arguments, then the run's folder and row, ready for ``jobs.start_run``."""
+    plan = plan_run(project, registry, **request)
+    fingerprint = project.manifest(plan.dataset.name).fingerprint
+
+    def make_spec(run_id: int) -> RunSpec:
+        return RunSpec(
+            run=run_id,
+            project=str(project.path),
+            dataset=plan.dataset.name,
+            revision=plan.dataset.revision,
+            data_fingerprint=fingerprint,
+            backbone=plan.backbone.id,
+            weights=plan.weights.id,
+            method=plan.method.id,
+            options=plan.options.model_dump(mode="json"),
+            seed=plan.seed,
+            engine=plan.engine,
+            runtime=plan.runtime,
+            plugins=plan.plugins,
+        )
+
+    return project.create_run(make_spec)

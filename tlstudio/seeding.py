@@ -1,0 +1,35 @@
+"""Randomness as a pure function of where it is needed, so that resuming a run is arithmetic."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def derive(seed: int, *where: str | int) -> int:
+    """A 63-bit seed from the run's seed and a place such as ``("train", epoch, index)``."""
+    text = "/".join([str(seed), *map(str, where)])
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+
+
+def generator(seed: int, *where: str | int) -> torch.Generator:
+    """A CPU generator seeded from ``derive``."""
+    return torch.Generator().manual_seed(derive(seed, *where))
+
+
+def permutation(count: int, seed: int, *where: str | int) -> list[int]:
+    """A permutation of ``0..count-1`` that depends on nothing but its arguments."""
+    order: list[int] = torch.randperm(count, generator=generator(seed, *where)).tolist()
+    return order
+
+
+@contextmanager
+def local_randomness(seed: int) -> Iterator[None]:
+    """Code inside draws from torch's global CPU generator as if freshly seeded; outside nothing has changed."""
+    state = torch.default_generator.get_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.default_generator.set_state(state)

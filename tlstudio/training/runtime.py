@@ -1,0 +1,261 @@
+"""What a run runs on: device, precision, memory format, loader processes. Measured on the actual model, and said."""
+
+import contextlib
+import copy
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tlstudio import paths
+from tlstudio.api.errors import UsageError
+from tlstudio.training.spec import RuntimePreferences
+
+_BUDGET_S = 0.15  # of measurement for each candidate, after one warm-up pass
+_WORTH_IT = 1.15  # how much faster another precision must be before it is used
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """``precision`` is the one of autocast; parameters and optimizer stay float32."""
+
+    device: torch.device
+    device_name: str
+    precision: str
+    memory_format: torch.memory_format
+    workers: int
+    threads: int
+    reason: str
+
+    @property
+    def format_name(self) -> str:
+        return "channels-last" if self.memory_format == torch.channels_last else "contiguous"
+
+    def autocast(self) -> AbstractContextManager[object]:
+        if self.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def place(self, module: nn.Module) -> nn.Module:
+        return module.to(self.device, memory_format=self.memory_format)
+
+    def memory_bytes(self) -> int:
+        """Of the GPU where there is one, otherwise of this process."""
+        if self.device.type == "cuda":
+            return int(torch.cuda.max_memory_allocated(self.device))
+        with (
+            contextlib.suppress(OSError, ValueError, IndexError),
+            open("/proc/self/statm", encoding="ascii") as file,
+        ):
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return 0
+
+
+def choose(
+    preferences: RuntimePreferences,
+    model: nn.Module,
+    *,
+    crop: int,
+    gflops: float,
+    training: bool,
+    name: str,
+) -> Runtime:
+    """Decides; ``name`` identifies the network, so that a machine measures it once and then keeps to its choice."""
+    device, device_reason = _device(preferences.device)
+    threads = torch.get_num_threads()
+    workers = preferences.workers if preferences.workers >= 0 else _workers(device)
+    candidates = _candidates(preferences, device)
+    if len(candidates) == 1:
+        (precision, memory_format), reason = candidates[0], "as set"
+    else:
+        precision, memory_format, reason = _fastest(
+            candidates, model, device, crop=crop, gflops=gflops, training=training, name=name
+        )
+    return Runtime(
+        device=device,
+        device_name=device_name(device),
+        precision=precision,
+        memory_format=memory_format,
+        workers=workers,
+        threads=threads,
+        reason=f"{device_reason} {_title(precision, memory_format)}: {reason}.",
+    )
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return {"cpu": "CPU", "mps": "Apple GPU"}.get(device.type, device.type)
+
+
+def _device(wanted: str) -> tuple[torch.device, str]:
+    if wanted not in ("auto", ""):
+        try:
+            device = torch.device(wanted)
+            torch.empty(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            first = str(error).strip().partition("\n")[0].rstrip(".")
+            raise UsageError(
+                f"The device '{wanted}' cannot be used here: {first}. 'tlstudio doctor' lists the devices; "
+                "'auto' takes the best one."
+            ) from error
+        return device, f"{device_name(device)}, as set."
+    if torch.cuda.is_available():
+        device = torch.device("cuda", torch.cuda.current_device())
+        return device, f"{device_name(device)} found."
+    if torch.backends.mps.is_available():
+        return torch.device("mps"), "Apple GPU found."
+    return torch.device("cpu"), cpu_reason()
+
+
+def cpu_reason() -> str:
+    """Why the CPU is used: falling back to it is never silent."""
+    if Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi"):
+        built = torch.version.cuda
+        why = f"this torch is built for CUDA {built}" if built else "this torch is built without CUDA"
+        return f"There is an NVIDIA driver, but torch {torch.__version__} cannot use the GPU ({why}): the CPU is used."
+    return "No GPU was found: the CPU is used."
+
+
+def _workers(device: torch.device) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device.type == "cpu":
+        # The network itself keeps every core busy; loaders beside it only help where there are cores to spare.
+        return 0 if cores <= 4 else min(4, cores // 4)
+    return max(1, min(8, cores - 1))
+
+
+def _candidates(preferences: RuntimePreferences, device: torch.device) -> list[tuple[str, torch.memory_format]]:
+    precisions = ["float32", "bfloat16"] if preferences.precision == "auto" else [preferences.precision]
+    if device.type == "mps" or (device.type == "cuda" and not torch.cuda.is_bf16_supported()):
+        precisions = ["float32"]
+    if preferences.memory_format == "auto":
+        formats = [torch.contiguous_format, torch.channels_last]
+    else:
+        formats = [torch.channels_last if preferences.memory_format == "channels-last" else torch.contiguous_format]
+    return [(precision, memory_format) for precision in precisions for memory_format in formats]
+
+
+def _fastest(
+    candidates: list[tuple[str, torch.memory_format]],
+    model: nn.Module,
+    device: torch.device,
+    *,
+    crop: int,
+    gflops: float,
+    training: bool,
+    name: str,
+) -> tuple[str, torch.memory_format, str]:
+    key = _machine_key(name, crop, training, device, candidates)
+    seconds = _remembered(key)
+    if seconds is None or len(seconds) != len(candidates):
+        batch = max(1, min(16, int(2.0 / max(gflops, 0.02)))) if device.type == "cpu" else 32
+        seconds = [_measure(model, device, c, crop=crop, batch=batch, training=training) for c in candidates]
+        _remember(key, seconds)
+    plain, best = seconds[0], min(range(len(candidates)), key=seconds.__getitem__)
+    if plain < seconds[best] * _WORTH_IT:
+        best = 0
+    precision, memory_format = candidates[best]
+    if best == 0:
+        others = min(seconds[1:]) / plain
+        return (
+            precision,
+            memory_format,
+            f"nothing else was faster here (the next took {others:.2f} times as long)",
+        )
+    return (
+        precision,
+        memory_format,
+        f"measured {plain / seconds[best]:.1f} times as fast as {_title(*candidates[0])} on this network",
+    )
+
+
+def _title(precision: str, memory_format: torch.memory_format) -> str:
+    return f"{precision} and {'channels-last' if memory_format == torch.channels_last else 'contiguous'}"
+
+
+def _measure(
+    model: nn.Module,
+    device: torch.device,
+    candidate: tuple[str, torch.memory_format],
+    *,
+    crop: int,
+    batch: int,
+    training: bool,
+) -> float:
+    """Seconds a pass over ``batch`` random pictures, on a copy of the model; infinite where it is not possible."""
+    precision, memory_format = candidate
+    probe = copy.deepcopy(model).to(device, memory_format=memory_format).eval()
+    for parameter in probe.parameters():
+        parameter.requires_grad_(training)
+    inputs = torch.zeros(batch, 3, crop, crop, device=device).to(memory_format=memory_format)
+
+    def once() -> None:
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            output = probe(inputs)
+        if training:
+            output.float().sum().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    try:
+        with torch.set_grad_enabled(training):
+            once()
+            return _best_time(once)
+    except RuntimeError:
+        return float("inf")  # an operator without this precision; another candidate is used
+
+
+def _best_time(once: Callable[[], None]) -> float:
+    best, spent = float("inf"), 0.0
+    while spent < _BUDGET_S:
+        start = time.perf_counter()
+        once()
+        elapsed = time.perf_counter() - start
+        best, spent = min(best, elapsed), spent + elapsed
+    return best
+
+
+def _machine_key(
+    name: str,
+    crop: int,
+    training: bool,
+    device: torch.device,
+    candidates: list[tuple[str, torch.memory_format]],
+) -> str:
+    machine = [platform.machine(), platform.processor(), torch.get_num_threads(), device_name(device)]
+    text = json.dumps([name, crop, training, torch.__version__, machine, [_title(*c) for c in candidates]])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _memory_file() -> Path:
+    return paths.cache_dir() / "runtime.json"
+
+
+def _remembered(key: str) -> list[float] | None:
+    try:
+        seconds = json.loads(_memory_file().read_text(encoding="utf-8"))[key]
+        return [float(value) for value in seconds]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # never measured on this machine
+
+
+def _remember(key: str, seconds: list[float]) -> None:
+    path = _memory_file()
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps({**known, key: seconds}), encoding="utf-8")
+    os.replace(temporary, path)

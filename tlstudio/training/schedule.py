@@ -1,0 +1,16 @@
+"""Learning-rate factors as a pure function of the step, so that resuming needs no scheduler state."""
+
+import math
+
+from tlstudio.api.method import Schedule
+
+
+def factor(schedule: Schedule, step: int, steps: int) -> float:
+    """The factor for optimizer step ``step`` (from 0) of ``steps``, in ``[0, 1]``."""
+    warmup = round(schedule.warmup * steps)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    if schedule.kind == "constant":
+        return 1.0
+    share = (step - warmup) / max(1, steps - warmup)
+    return schedule.floor + (1 - schedule.floor) * 0.5 * (1 + math.cos(math.pi * share))

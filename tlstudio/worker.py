@@ -93,9 +93,19 @@ class _Wire:
                 self._out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - stays open to the end
 
 
-def _listen(control: Control, wire: _Wire, stop_at_end: bool) -> None:
-    for line in sys.stdin:
-        if line.strip() == "stop":
+def _lines_in() -> Iterator[str]:
+    """Lines of standard input, read below ``sys.stdin``: a thread that waits inside that object holds its lock, and
+    a loader process forked meanwhile would wait for it for ever when it closes its copy.
+    """
+    rest = b""
+    while chunk := os.read(0, 65_536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode("utf-8", errors="replace").strip() for line in lines)
+
+
+def _listen(lines: Iterator[str], control: Control, wire: _Wire, stop_at_end: bool) -> None:
+    for line in lines:
+        if line == "stop":
             control.request_stop()
             wire.send(StopAcknowledged())
     if stop_at_end:  # whoever asked for this job is gone, and so is the use of its result
@@ -107,17 +117,17 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the parent, which sends "stop"
     if hasattr(os, "nice"):
         os.nice(5)  # the window comes first
-    wire, control = _Wire(), Control()
+    wire, control, lines = _Wire(), Control(), _lines_in()
     from tlstudio import installer
 
     installer.activate()
     if argv[:1] == ["--job"]:
-        name, arguments, run_dir = argv[1], json.loads(sys.stdin.readline()), None
+        name, arguments, run_dir = argv[1], json.loads(next(lines)), None
     else:
         run_dir = Path(argv[0])
         name, arguments = "train", {"run_dir": str(run_dir)}
         _log_to(run_dir / "log.txt")
-    threading.Thread(target=_listen, args=(control, wire, run_dir is None), daemon=True).start()
+    threading.Thread(target=_listen, args=(lines, control, wire, run_dir is None), daemon=True).start()
     status = 0
     with (run_dir / "events.jsonl").open("a", encoding="utf-8") if run_dir else nullcontext() as log:
         for event in events_of(name, arguments, control, log):

@@ -4,8 +4,6 @@ import math
 
 import pytest
 import torch
-from tlstudio_builtins.methods.logistic import fit_logistic
-from tlstudio_builtins.methods.mixing import mix
 from torch import nn
 from torch.nn import functional as F
 
@@ -14,6 +12,8 @@ from tlstudio.training.averaging import WeightAverage
 from tlstudio.training.batch_norm import freeze_all_but, set_training_modes
 from tlstudio.training.modules import Classifier, StandardizedLinear
 from tlstudio.training.schedule import factor
+from tlstudio_builtins.methods.logistic import fit_logistic
+from tlstudio_builtins.methods.mixing import mix
 
 
 def _network() -> Classifier:

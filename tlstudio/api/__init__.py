@@ -1,7 +1,7 @@
 """What a plugin author imports. No torch, no Qt, no numpy at import time."""
 
 from tlstudio.api.backbone import BackboneDescriptor, FeatureLevel, Preprocessing, Stage, Weights
-from tlstudio.api.dataset_format import DatasetFormat, FormatDescriptor, RawItem, Skipped
+from tlstudio.api.dataset_format import DatasetFormat, FormatDescriptor, GroupsByColumn, RawItem, Skipped
 from tlstudio.api.descriptors import DatasetProfile, Descriptor, images_only, supports_everything
 from tlstudio.api.engine import Engine, EngineDescriptor
 from tlstudio.api.errors import (
@@ -49,6 +49,7 @@ __all__ = [
     "ExporterDescriptor",
     "FeatureLevel",
     "FormatDescriptor",
+    "GroupsByColumn",
     "Method",
     "MethodContext",
     "MethodDescriptor",

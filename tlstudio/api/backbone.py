@@ -78,7 +78,8 @@ class BackboneDescriptor(Descriptor):
     ``parameters`` counts those of the backbone with its published classifier, ``gflops`` are multiply-adds in 1e9
     for one picture of ``input_size``; ``head_prefixes`` are the names in published checkpoints that belong to the
     classifier and are left out; ``renames`` are (regular expression, replacement) pairs for names that earlier
-    published checkpoints used for the same tensors. ``flip_safe`` is false where a mirrored input means something else (characters).
+    published checkpoints used for the same tensors. ``flip_safe`` is false where a mirrored input means something
+    else (characters).
     """
 
     family: str

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tlstudio.api.descriptors import Descriptor
 
@@ -34,7 +34,20 @@ class DatasetFormat(Protocol):
         ...
 
     def read(self, source: Path) -> Iterator[RawItem | Skipped]:
-        """Streams the items in a stable order. Raises ``DataError`` where the source as a whole is unusable."""
+        """Streams the items in a stable order. Raises ``DataError`` where the source as a whole is
+        unusable.
+        """
+        ...
+
+
+@runtime_checkable
+class GroupsByColumn(Protocol):
+    """What a format with columns can do besides: take the group of an item from one that the user names."""
+
+    def use_group_column(self, source: Path, name: str) -> bool:
+        """From now on ``read`` fills ``RawItem.group`` from the column ``name``; false where there is
+        none.
+        """
         ...
 
 

@@ -49,7 +49,7 @@ class Stream:
     batch_size: int = 32
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class ParameterGroup:
     """Names (of ``build()``'s parameters) that share a learning rate. What no group names stays frozen."""
 
@@ -172,7 +172,10 @@ class SolvingMethod(Method, Protocol):
     """A method with a phase that is solved in closed form or by a full-batch solver."""
 
     def solve(self, phase: Phase, data: SolveData) -> Iterator[dict[str, Any]]:
-        """Sets the parameters; yields named numbers for the plots as it goes. Deterministic, a few seconds long."""
+        """Sets the parameters; yields named numbers for the plots as it goes, and ``best`` (bool) for what it keeps.
+
+        Deterministic, seconds long.
+        """
         ...
 
 

@@ -25,8 +25,13 @@ class Metric(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MetricDescriptor(Descriptor):
-    """``bounds`` are the plot's limits; ``percent`` whether people write it in percent."""
+    """``bounds`` are the plot's limits; ``percent`` whether people write it in percent.
+
+    ``standard``: it computes what ``tlstudio.evaluation.intervals`` knows under the same id, and so gets its interval
+    without being computed anew on every resample.
+    """
 
     higher_is_better: bool = True
     bounds: tuple[float, float] | None = (0.0, 1.0)
     percent: bool = False
+    standard: bool = False

@@ -36,7 +36,7 @@ def option(
     shows it, ``unit`` what stands behind the number, ``only_if`` the values of other fields for which this one has
     a meaning (otherwise the form greys it out), and ``bounds`` pydantic's ``ge, gt, le, lt, multiple_of``.
     """
-    extra = {"level": level, "unit": unit, "only_if": {k: list(v) for k, v in (only_if or {}).items()}}
+    extra: dict[str, Any] = {"level": level, "unit": unit, "only_if": {k: list(v) for k, v in (only_if or {}).items()}}
     return Field(default, title=title, description=help, json_schema_extra=extra, **bounds)
 
 

@@ -5,7 +5,6 @@ import sys
 import traceback
 from typing import Annotated
 
-import click
 import typer
 
 from tlstudio import __version__
@@ -25,6 +24,9 @@ app.add_typer(project.app, name="project")
 app.add_typer(data.app, name="data")
 app.add_typer(models.weights_app, name="weights")
 app.add_typer(plugins.app, name="plugins")
+# typer brings its own copy of click from 0.16 on; the common base of its complaints is reached through one of them.
+_WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
+
 for module in (listings, training, models, machine):
     module.register(app)
 
@@ -53,14 +55,14 @@ def run_command_line(arguments: list[str]) -> int:
     leading = [a for a in arguments if a in ("--debug", "--safe-mode")]
     rest = [a for a in arguments if a not in ("--debug", "--safe-mode")]
     try:
-        result = app([*leading, *rest], standalone_mode=False)
+        result = app([*leading, *rest], prog_name="tlstudio", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except click.exceptions.Exit as leave:
+    except typer.Exit as leave:
         return leave.exit_code
-    except click.ClickException as error:
-        error.show(sys.stderr)
+    except _WrongUsage as error:
+        error.show(sys.stderr)  # type: ignore[attr-defined]  # of every such complaint
         return 2
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         sys.stderr.write("Stopped.\n")
         return 3
     except JobFailed as failure:

@@ -79,9 +79,9 @@ class FeatureCache:
             positions.append(position)
             rows.append(row)
         for shard, (positions, rows) in by_shard.items():
-            stored = np.memmap(self._folder / f"{shard}.f32", dtype=np.float32, mode="r")
-            whole = stored.size // self._dimension
-            matrix = stored[: whole * self._dimension].reshape(whole, self._dimension)
+            path = self._folder / f"{shard}.f32"
+            shape = (path.stat().st_size // (4 * self._dimension), self._dimension)
+            matrix = np.memmap(path, dtype=np.float32, mode="r", shape=shape)
             result[positions] = matrix[rows]
         return torch.from_numpy(result)
 

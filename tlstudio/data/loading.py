@@ -105,7 +105,7 @@ class PictureLoader:
         workers = workers if len(self._batches) >= 4 else 0
         self._loader: DataLoader[PictureBatch] = DataLoader(
             PictureDataset(paths, transform, seed, stream),  # type: ignore[arg-type]  # yields batches after collate
-            batch_sampler=self._batches,  # type: ignore[arg-type]  # keys are pairs, not integers
+            batch_sampler=self._batches,
             num_workers=workers,
             collate_fn=collate,
             pin_memory=pin_memory,

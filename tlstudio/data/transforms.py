@@ -4,12 +4,16 @@ import dataclasses
 from typing import Literal
 
 import torch
-from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from tlstudio.api.backbone import Preprocessing
 from tlstudio.data import decoding
+
+try:
+    from torchvision.io import ImageReadMode, decode_image
+except ImportError:  # torchvision has announced that it will drop its decoders: Pillow decodes everything then
+    decode_image = None
 
 Augmentation = Literal["none", "characters", "light", "medium"]
 
@@ -25,14 +29,15 @@ def decode(path: str) -> torch.Tensor:
     try:
         with open(path, "rb") as file:
             data = file.read()
-        if _is_plain(data):
+        if decode_image is not None and _is_plain(data):
             picture = decode_image(
                 torch.frombuffer(bytearray(data), dtype=torch.uint8),
                 mode=ImageReadMode.UNCHANGED,
                 apply_exif_orientation=True,
             )
             if picture.dtype == torch.uint8 and picture.shape[0] in (1, 3):
-                return picture.expand(3, -1, -1).contiguous()
+                rgb: torch.Tensor = picture.expand(3, -1, -1).contiguous()
+                return rgb
     except (OSError, RuntimeError):
         pass  # Pillow below either reads the file or says in a sentence what is wrong with it
     return torch.from_numpy(decoding.read_rgb(path)).permute(2, 0, 1).contiguous()
@@ -53,8 +58,9 @@ class EvaluationTransform:
     def __call__(self, picture: torch.Tensor) -> torch.Tensor:
         p = self.preprocessing
         interpolation = InterpolationMode(p.interpolation)
-        picture = F.resize(picture, [p.resize], interpolation=interpolation, antialias=True)
-        return F.center_crop(picture, [p.crop, p.crop])
+        resized = F.resize(picture, [p.resize], interpolation=interpolation, antialias=True)
+        cropped: torch.Tensor = F.center_crop(resized, [p.crop, p.crop])
+        return cropped
 
 
 class TrainingTransform:
@@ -102,7 +108,8 @@ class _EdgeFilledAffine:
             shear=[(2 * r[4] - 1) * self._shear, 0.0],
             interpolation=InterpolationMode.BILINEAR,
         )
-        return F.center_crop(moved, [size, size])
+        cropped: torch.Tensor = F.center_crop(moved, [size, size])
+        return cropped
 
 
 def make_transform(

@@ -1,6 +1,5 @@
 """Logits and targets of a split to everything that the results page, the report and the command line show."""
 
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +9,6 @@ import numpy.typing as npt
 
 from tlstudio.api.metric import MetricDescriptor
 from tlstudio.evaluation import intervals
-
-_OF_CONFUSION = frozenset({"balanced_accuracy", "recall_macro", "precision_macro", "f1_macro"})
-_OF_CURVES = frozenset({"roc_auc_macro", "pr_auc_macro"})
-_log = logging.getLogger(__name__)
 
 
 def evaluate_predictions(
@@ -48,7 +43,7 @@ def evaluate_predictions(
             if not math.isfinite(value):
                 notes.append(f"{descriptor.title} is not defined on this split.")
                 continue
-            interval = known.get(descriptor.id) if _is_standard(descriptor) else None
+            interval = known.get(descriptor.id) if descriptor.standard else None
             if interval is None:
                 interval = intervals.generic(
                     metric,
@@ -73,13 +68,6 @@ def evaluate_predictions(
         "per_class": _per_class(confusion, class_names),
         "notes": notes,
     }
-
-
-def _is_standard(descriptor: MetricDescriptor) -> bool:
-    """The fast intervals belong to the standard metrics, not to whatever else bears such a name."""
-    return descriptor.factory.startswith("tlstudio_builtins.") and (
-        descriptor.id in _OF_CONFUSION | _OF_CURVES or descriptor.id == "accuracy"
-    )
 
 
 def _per_class(confusion: npt.NDArray[np.int64], class_names: Sequence[str]) -> list[dict[str, Any]]:

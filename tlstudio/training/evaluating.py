@@ -33,9 +33,7 @@ def logits_of_split(
     return torch.from_numpy(logits), targets, kept
 
 
-def logits_of_features(
-    model: nn.Module, features: torch.Tensor, labels: torch.Tensor, device: torch.device
-) -> torch.Tensor:
+def logits_of_features(model: nn.Module, features: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Logits of a ``Classifier``'s head on cached features ``[N, D]``."""
     head: nn.Module = model.head  # type: ignore[assignment]  # promised by Method.predictor for feature streams
     head.eval()
@@ -52,20 +50,18 @@ def validator(
     runtime: Runtime,
     scores: Scores,
     batch_size: int,
-) -> Callable[[], Generator[Event, None, dict[str, float]]]:
+) -> Callable[[], dict[str, float]]:
     """What a phase calls after each epoch: values named ``val_...``; nothing where there is no validation split."""
 
-    def validate() -> Generator[Event, None, dict[str, float]]:
+    def validate() -> dict[str, float]:
         if not split.labels:
             return {}
         model = method.predictor()
         if features is not None:
-            logits, targets = logits_of_features(model, features[0], features[1], runtime.device), features[1]
+            logits, targets = logits_of_features(model, features[0], runtime.device), features[1]
         else:
-            silent = logits_of_split(model, split, preprocessing, runtime, batch_size)
-            logits, targets, _ = _drain(silent)
+            logits, targets, _ = _drain(logits_of_split(model, split, preprocessing, runtime, batch_size))
         return {f"val_{name}": value for name, value in scores.compute(logits, targets).items()}
-        yield  # a generator, as the loop expects
 
     return validate
 

@@ -21,7 +21,7 @@ from tlstudio.training.sources import Source, together
 
 _EVENT_INTERVAL_S = 0.05
 
-Validate = Callable[[], Generator[Event, None, dict[str, float]]]
+Validate = Callable[[], dict[str, float]]
 Rank = Callable[[dict[str, float]], tuple[float, float]]
 
 
@@ -198,7 +198,7 @@ class PhaseLoop:
         started = time.perf_counter()
         if self._average:
             self._average.swap(self._model)
-        values = yield from self._validate()
+        values = self._validate()
         kept = self._best.offer(
             self._rank_of(values), self._method.predictor(), {**train_values, **values}, self._clock.epoch
         )

@@ -30,7 +30,7 @@ def train(control: Control, run_dir: str) -> Generator[Event, None, dict[str, An
     """Trains the run whose ``spec.json`` lies in ``run_dir``; returns what ``tlstudio train --json`` prints."""
     folder = Path(run_dir)
     spec = RunSpec.load(folder)
-    with Project.open(folder.parents[1], reconcile=False) as project:
+    with Project.open(folder.parents[1]) as project:
         run = _Run(control, folder, spec, project, Registry.discover(only=spec.plugins))
         yield from run.prepare()
         yield from run.phases()
@@ -246,23 +246,22 @@ class _Run:
 
     def _solve(self, phase: Phase, clock: Clock) -> Generator[Event, None, None]:
         """A closed-form or full-batch phase; each of its reports is drawn like an epoch."""
-        data = self._solve_data()
-        rank, best_rank = rank_by(self._scores), (float("-inf"), float("-inf"))
-        for values in self._method.solve(phase, data):  # type: ignore[attr-defined]  # SolvingMethod, by phase.solve
+        kept = clock.epoch + 1
+        for values in self._method.solve(phase, self._solve_data()):  # type: ignore[attr-defined]  # SolvingMethod
             clock.epoch += 1
-            shown = {name: float(value) for name, value in values.items()}
-            this = rank(shown) if "val_loss" in shown else (0.0, float(clock.epoch))
-            yield EpochDone(epoch=clock.epoch, step=clock.step, metrics=shown, best=this > best_rank)
-            best_rank = max(best_rank, this)
+            best = bool(values.get("best", True))
+            kept = clock.epoch if best else kept
+            shown = {name: float(value) for name, value in values.items() if name != "best"}
+            yield EpochDone(epoch=clock.epoch, step=clock.step, metrics=shown, best=best)
             self._control.raise_if_stopped()
         model = self._method.predictor()
         features, labels = self._features["val"]
         if len(labels):
-            logits = logits_of_features(model, features, labels, self._runtime.device)
+            logits = logits_of_features(model, features, self._runtime.device)
             final = {f"val_{k}": v for k, v in self._scores.compute(logits, labels).items()}
-            self._best.offer(rank(final), model, final, clock.epoch)
+            self._best.offer(rank_by(self._scores)(final), model, final, kept)
         else:
-            self._best.offer((0.0, float(clock.epoch)), model, {}, clock.epoch)
+            self._best.offer((0.0, float(kept)), model, {}, kept)
 
     def _solve_data(self) -> SolveData:
         return SolveData(train=self._features["train"], val=self._features["val"], seed=self._spec.seed)
@@ -279,7 +278,7 @@ class _Run:
         if self._feature_only() and name in self._features:
             features, targets = self._features[name]
             logits, kept = (
-                logits_of_features(model, features, targets, self._runtime.device),
+                logits_of_features(model, features, self._runtime.device),
                 self._kept[name],
             )
         else:
@@ -288,9 +287,10 @@ class _Run:
             )
         item_ids = [split.item_ids[position] for position in kept]
         save_predictions(self._folder, name, logits.numpy(), targets.numpy(), item_ids)
-        return evaluate_predictions(
+        scored: dict[str, Any] = evaluate_predictions(
             logits.numpy(), targets.numpy(), self._manifest.class_names, self._registry.metrics(), seed=0
         )
+        return scored
 
     def _note(self) -> str:
         return (

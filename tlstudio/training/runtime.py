@@ -46,7 +46,7 @@ class Runtime:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def place(self, module: nn.Module) -> nn.Module:
-        return module.to(self.device, memory_format=self.memory_format)
+        return place(module, self.device, self.memory_format)
 
     def memory_bytes(self) -> int:
         """Of the GPU where there is one, otherwise of this process."""
@@ -58,6 +58,11 @@ class Runtime:
         ):
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return 0
+
+
+def place(module: nn.Module, device: torch.device, memory_format: torch.memory_format) -> nn.Module:
+    moved: nn.Module = module.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]  # torch's stub lacks it
+    return moved
 
 
 def choose(
@@ -194,7 +199,7 @@ def _measure(
 ) -> float:
     """Seconds a pass over ``batch`` random pictures, on a copy of the model; infinite where it is not possible."""
     precision, memory_format = candidate
-    probe = copy.deepcopy(model).to(device, memory_format=memory_format).eval()
+    probe = place(copy.deepcopy(model), device, memory_format).eval()
     for parameter in probe.parameters():
         parameter.requires_grad_(training)
     inputs = torch.zeros(batch, 3, crop, crop, device=device).to(memory_format=memory_format)

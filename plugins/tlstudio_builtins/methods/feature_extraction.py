@@ -1,6 +1,7 @@
 """Feature extraction: a frozen backbone, whose features are computed once, and a head."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import nn
 from torch.nn import functional as F
@@ -58,7 +59,7 @@ class FeatureExtraction:
         loss = F.cross_entropy(logits.float(), train.targets, label_smoothing=self._options.label_smoothing)
         return StepOutput(loss, logits, train.targets)
 
-    def solve(self, phase: Phase, data: SolveData) -> Iterator[dict[str, float]]:
+    def solve(self, phase: Phase, data: SolveData) -> Iterator[dict[str, Any]]:
         assert isinstance(self._model.head, StandardizedLinear)
         head = self._model.head.cpu()
         yield from fit_logistic(head, data, self._options.l2)

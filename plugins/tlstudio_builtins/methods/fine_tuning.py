@@ -1,6 +1,7 @@
 """Fine-tuning in two stages (LP-FT): the head on frozen features, then all layers at discriminative rates."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import nn
 from torch.nn import functional as F
@@ -50,7 +51,7 @@ class FineTuning:
         second = F.cross_entropy(logits, mixed.partners, label_smoothing=smoothing)
         return StepOutput(mixed.share * first + (1 - mixed.share) * second)
 
-    def solve(self, phase: Phase, data: SolveData) -> Iterator[dict[str, float]]:
+    def solve(self, phase: Phase, data: SolveData) -> Iterator[dict[str, Any]]:
         head = self._model.head
         assert isinstance(head, StandardizedLinear)
         device = next(head.parameters()).device

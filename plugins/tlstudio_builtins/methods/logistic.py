@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
@@ -14,8 +15,8 @@ from tlstudio.training.modules import StandardizedLinear
 STRENGTHS = tuple(10 ** (exponent / 2) for exponent in range(2, -11, -1))  # 10 down to 1e-5, 13 values
 
 
-def fit_logistic(head: StandardizedLinear, data: SolveData, l2: float = 0.0) -> Iterator[dict[str, float]]:
-    """Fits ``head`` in place; yields ``l2, train_loss, train_accuracy, val_loss, val_accuracy`` per strength tried.
+def fit_logistic(head: StandardizedLinear, data: SolveData, l2: float = 0.0) -> Iterator[dict[str, Any]]:
+    """Fits ``head`` in place; yields ``l2, train_loss, train_accuracy, val_loss, val_accuracy, best``.
 
     Minimises mean cross-entropy + λ/2 ‖W‖². With ``l2`` 0 it goes from strong to weak, each start being the last
     solution, and keeps the λ of the lowest validation loss; it ends when three weaker ones in a row were worse.
@@ -44,7 +45,7 @@ def fit_logistic(head: StandardizedLinear, data: SolveData, l2: float = 0.0) -> 
         if validated:
             values |= _scores(candidate, data.val, "val")
             loss = values["val_loss"]
-        yield values
+        yield {**values, "best": loss < best_loss}
         worse = worse + 1 if loss >= best_loss else 0
         if loss < best_loss:
             best_loss, best_state = loss, candidate.state_dict()

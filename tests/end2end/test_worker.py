@@ -1,0 +1,119 @@
+"""What happens to the worker happens to the run alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlstudio import jobs, runs
+from tlstudio.api.events import EpochDone, Event, Failed, Finished, JobStarted, StepDone, StopAcknowledged, from_json
+from tlstudio.project import Project
+from tlstudio.registry import Registry
+
+Cli = Any  # the fixture's type; conftest is no module to import from
+LONG = {"epochs": 500, "patience": 0, "augmentation": "none"}
+
+
+@pytest.fixture
+def long_run(digits_project: Path) -> Any:
+    with Project.open(digits_project) as project:
+        registry = Registry.discover()
+        run = runs.create_run(
+            project, registry, dataset="digits", backbone="glyphnet", method="fine-tuning", options=LONG
+        )
+        yield project, run, jobs.start_run(project, run.id, registry)
+
+
+def test_that_stopping_is_acknowledged_at_once_and_leaves_a_usable_best_model(long_run: Any, cli: Cli) -> None:
+    project, run, job = long_run
+    asked = acknowledged = 0.0
+    events: list[Event] = []
+    for event in job:
+        events.append(event)
+        if isinstance(event, EpochDone) and event.epoch > 10 and not asked:
+            asked = time.time()
+            job.send("stop")
+        if isinstance(event, StopAcknowledged):
+            acknowledged = event.time
+    assert isinstance(events[-1], Finished)
+    assert events[-1].status == "stopped"
+    assert acknowledged - asked < 1.0, "a loaded machine is granted ten times the 0.1 s"
+    assert project.run(run.id).state == "stopped"
+    assert cli("evaluate", project.path, run.id, "--split", "val", "--json").json["metrics"]["accuracy"] > 0.7
+    logged = [from_json(line) for line in (run.dir / "events.jsonl").read_text().splitlines()]
+    assert [type(e) for e in logged if not isinstance(e, StepDone)] == [
+        type(e) for e in events if not isinstance(e, StepDone | StopAcknowledged)
+    ]
+
+
+def test_that_a_killed_worker_ends_as_a_failed_run_with_a_sentence(long_run: Any) -> None:
+    project, run, job = long_run
+    last: Event | None = None
+    pid = 0
+    for event in job:
+        if isinstance(event, JobStarted):
+            pid = event.pid
+        if isinstance(event, StepDone) and pid:
+            os.kill(pid, signal.SIGKILL)
+            pid = 0
+        last = event
+    assert isinstance(last, Failed)
+    assert "killed" in last.sentence
+    failed = project.run(run.id)
+    assert failed.state == "failed"
+    assert "memory" in failed.reason
+
+
+def test_that_an_error_in_the_worker_is_a_sentence_with_its_traceback_in_the_log(digits_project: Path) -> None:
+    with Project.open(digits_project) as project:
+        registry = Registry.discover()
+        run = runs.create_run(
+            project,
+            registry,
+            dataset="digits",
+            backbone="glyphnet",
+            method="fine-tuning",
+            options={
+                "learning_rate": 9.0,
+                "backbone_rate": 10.0,
+                "optimizer": "sgd",
+                "clip_norm": 0.0,
+                "stages": "one",
+            },
+        )
+        events = list(jobs.start_run(project, run.id, registry))
+    assert isinstance(events[-1], Failed)
+    assert "diverged" in events[-1].sentence
+    assert "TrainingError" in (run.dir / "log.txt").read_text()
+
+
+def test_that_ctrl_c_stops_with_status_three(digits_project: Path, home: Path) -> None:
+    command = [sys.executable, "-m", "tlstudio", "train", str(digits_project), "--dataset", "digits"]
+    command += [
+        "--backbone",
+        "glyphnet",
+        "--method",
+        "fine-tuning",
+        "--set",
+        "epochs=500",
+        "--set",
+        "patience=0",
+        "--json",
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "epoch 1" in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert json.loads(out)["status"] == "stopped"

@@ -1,0 +1,1 @@
+"""Data sets: finding and checking files, splitting them, decoding them."""

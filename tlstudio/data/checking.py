@@ -1,0 +1,157 @@
+"""Reads one file completely and says what it is, or why it cannot be used. Pillow alone; runs in helper processes."""
+
+import functools
+import hashlib
+import os
+import stat
+import warnings
+import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 178_956_970  # Pillow's own limit for what is more likely an attack than a picture
+MAX_BYTES = 1 << 29
+_KINDS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "TGA")
+_PLUGINS = ("WebP", "Tiff", "Avif", "Jpeg2K", "Tga")  # what Pillow does not load of itself
+_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "I", "F",
+                    "I;16", "I;16L", "I;16B", "I;16N"})  # fmt: skip
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+_ORIENTATION = 0x0112
+
+
+class Checked(NamedTuple):
+    """``reason`` is empty for a usable picture; otherwise a sentence, and the rest is 0.
+
+    ``sha256`` of the content, 32 bytes; width and height in pixels as displayed (after EXIF rotation).
+    """
+
+    sha256: bytes = b""
+    width: int = 0
+    height: int = 0
+    bytes: int = 0
+    mtime_ns: int = 0
+    reason: str = ""
+
+
+@functools.cache
+def kinds() -> tuple[str, ...]:
+    """The kinds of file that are decoded: pictures alone, and none that would start another program (EPS)."""
+    import importlib
+
+    from PIL import Image
+
+    Image.preinit()
+    for plugin in _PLUGINS:
+        importlib.import_module(f"PIL.{plugin}ImagePlugin")
+    return tuple(kind for kind in _KINDS if kind in Image.OPEN)
+
+
+def check_files(paths: Sequence[str]) -> list[Checked]:
+    """Checks one file after the other; never raises for what is wrong with a file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd EXIF data and large sizes, which is judged here
+        return [check_file(path) for path in paths]
+
+
+def check_file(path: str) -> Checked:
+    """Reads the file once, hashes it and decodes its first frame far enough to notice that something is missing."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return Checked(reason="It is not an ordinary file.")
+        if status.st_size == 0:
+            return Checked(reason="The file is empty.")
+        if status.st_size > MAX_BYTES:
+            return Checked(reason=f"The file is larger than {MAX_BYTES >> 20} MB.")
+        with open(path, "rb") as stream:
+            content = stream.read()
+    except (OSError, ValueError) as error:
+        return Checked(reason=f"The file cannot be read: {getattr(error, 'strerror', None) or error}.")
+    width, height, reason = _decode(content, path)
+    if reason:
+        return Checked(reason=reason)
+    return Checked(hashlib.sha256(content).digest(), width, height, len(content), status.st_mtime_ns)
+
+
+def _decode(content: bytes, path: str) -> tuple[int, int, str]:
+    """Width, height and an empty sentence, or zeros and the reason why it is no usable picture."""
+    import io
+
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(content), formats=kinds()) as image:
+            width, height = image.size
+            if width < 1 or height < 1:
+                return 0, 0, f"The picture has no pixels ({width} x {height})."
+            if width * height > MAX_PIXELS:
+                return 0, 0, _too_many_pixels(width, height)
+            if image.mode not in _MODES:
+                return 0, 0, f"Its colours are stored as {image.mode}, which cannot be used; save it as RGB."
+            # Pillow turns TIFF files by itself.
+            turned = image.format != "TIFF" and _orientation(image) >= 5
+            if image.format in ("JPEG", "MPO"):
+                # An eighth of the size: every coefficient is still read, but next to no pixel is computed.
+                image.draft("L", (max(1, width // 8), max(1, height // 8)))
+            image.load()
+            if image.format == "PNG" and not _intact_png(content):
+                return 0, 0, "The picture is damaged: its data do not match their checksum."
+            return (height, width, "") if turned else (width, height, "")
+    except Image.DecompressionBombError:
+        return 0, 0, f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels."
+    except UnidentifiedImageError:
+        return 0, 0, _unidentified(content, path)
+    except MemoryError:
+        return 0, 0, "There is not enough memory to decode the picture."
+    except Exception as error:  # noqa: BLE001 - decoders raise anything from struct.error to KeyError on damaged files
+        return 0, 0, _damaged(error)
+
+
+def _intact_png(content: bytes) -> bool:
+    """Whether the chunks that make the picture match their checksums, which Pillow does not look at."""
+    position = 8
+    while position + 12 <= len(content):
+        length = int.from_bytes(content[position : position + 4], "big")
+        body = memoryview(content)[position + 4 : position + 8 + length]
+        kind = bytes(body[:4])
+        if kind == b"IEND":
+            return True
+        if kind in (b"IHDR", b"PLTE", b"IDAT"):
+            expected = content[position + 8 + length : position + 12 + length]
+            if zlib.crc32(body) != int.from_bytes(expected, "big"):
+                return False
+        position += 12 + length
+    return True
+
+
+def _orientation(image: "Image") -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - garbage in the EXIF block leaves the picture as it is
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _too_many_pixels(width: int, height: int) -> str:
+    return (
+        f"The picture has {width} x {height} pixels, more than the limit of {MAX_PIXELS // 1_000_000} million; "
+        f"save it smaller."
+    )
+
+
+def _unidentified(content: bytes, path: str) -> str:
+    if content.startswith(_SIGNATURES):
+        return "The picture is damaged: its beginning cannot be read."
+    suffix = os.path.splitext(path)[1]
+    return f"It is not a picture that can be read, although its name ends in {suffix}."
+
+
+def _damaged(error: Exception) -> str:
+    text = " ".join(str(error).split()).rstrip(".")
+    if "truncated" in text.lower() or isinstance(error, EOFError):
+        return "The picture is cut off: its end is missing."
+    return f"The picture is damaged: {text or type(error).__name__}."

@@ -1,0 +1,120 @@
+"""Checks many files in helper processes with a bounded number under way, so that memory stays flat."""
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+
+from tlstudio.data.checking import Checked, check_files
+
+Pending = tuple[int, str]  # id, path
+Done = tuple[int, Checked]
+INLINE_BELOW = 500  # files; starting helpers takes longer than checking so few
+_CHUNK_SECONDS = 0.05  # how long one helper is busy with one chunk: what a stop waits for
+_MOST_FILES = 256  # a chunk
+_CRASHED = "Reading the file crashed the program that decodes pictures, so it is left out."
+
+
+def helpers() -> int:
+    """How many processes check files: one for each core that this process may use, at most eight."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return max(1, min(8, len(affinity(0)) if affinity else (os.cpu_count() or 1)))
+
+
+def check_inline(files: Iterable[Pending], raise_if_stopped: Callable[[], None]) -> Iterator[list[Done]]:
+    for number, path in files:
+        raise_if_stopped()
+        yield [(number, check_files([path])[0])]
+
+
+def check_in_processes(files: Iterable[Pending], raise_if_stopped: Callable[[], None]) -> Iterator[list[Done]]:
+    """Yields what was checked, chunk by chunk, in no particular order. A file that kills its helper is skipped."""
+    waiting = iter(files)
+    while True:
+        lost: list[list[Pending]] = []
+        yield from _until_broken(waiting, raise_if_stopped, lost)
+        if not lost:
+            return
+        yield from _one_by_one(deque(file for chunk in lost for file in chunk), raise_if_stopped)
+
+
+def _until_broken(
+    waiting: Iterator[Pending], raise_if_stopped: Callable[[], None], lost: list[list[Pending]]
+) -> Iterator[list[Done]]:
+    """Works until all is done or a helper has died; then ``lost`` holds the chunks that were under way."""
+    size = 8
+    with _executor(helpers()) as executor:
+        running: dict[concurrent.futures.Future[tuple[float, list[Checked]]], list[Pending]] = {}
+        while True:
+            raise_if_stopped()
+            while len(running) < 3 * helpers() and (chunk := list(islice(waiting, size))):
+                try:
+                    running[executor.submit(_timed, [path for _, path in chunk])] = chunk
+                except BrokenProcessPool:
+                    lost.append(chunk)
+                    break
+            if not running:
+                return
+            done, _ = concurrent.futures.wait(running, timeout=0.1, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                chunk = running.pop(future)
+                try:
+                    seconds, results = future.result()
+                except BrokenProcessPool:
+                    lost.append(chunk)
+                    continue
+                yield [(number, result) for (number, _), result in zip(chunk, results, strict=True)]
+                size = max(1, min(_MOST_FILES, 2 * size, int(len(chunk) * _CHUNK_SECONDS / max(seconds, 1e-4))))
+            if lost:
+                lost.extend(running.values())
+                return
+
+
+def _one_by_one(files: deque[Pending], raise_if_stopped: Callable[[], None]) -> Iterator[list[Done]]:
+    """One helper, one file at a time, so that the file that kills it is known; then a new helper goes on."""
+    while files:
+        with _executor(1) as executor:
+            while files:
+                raise_if_stopped()
+                number, path = files.popleft()
+                try:
+                    result = executor.submit(_timed, [path]).result()[1][0]
+                except BrokenProcessPool:
+                    yield [(number, Checked(reason=_CRASHED))]
+                    break
+                yield [(number, result)]
+
+
+def _timed(paths: list[str]) -> tuple[float, list[Checked]]:
+    started = time.perf_counter()
+    results = check_files(paths)
+    return time.perf_counter() - started, results
+
+
+@contextlib.contextmanager
+def _executor(count: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    executor = concurrent.futures.ProcessPoolExecutor(
+        count, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+    )
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A killed parent would leave its helpers waiting for ever; they watch it and leave with it."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

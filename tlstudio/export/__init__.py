@@ -1,0 +1,1 @@
+"""From a run's best model to a file that provably does the same."""

@@ -1,0 +1,159 @@
+"""The window: puts rail, top bar, pages and status bar together. Composition only."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from PySide6.QtCore import QByteArray, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+
+from tlstudio.api.events import Event
+from tlstudio.gui import actions, frame_status, page_table
+from tlstudio.gui.messages import MessagePanel
+from tlstudio.gui.page_host import PageHost
+from tlstudio.gui.session import Session
+from tlstudio.gui.widgets.palette_popup import PalettePopup
+from tlstudio.gui.widgets.rail import Rail
+from tlstudio.gui.widgets.statusbar import StatusBar
+from tlstudio.gui.widgets.topbar import TopBar
+
+if TYPE_CHECKING:
+    from tlstudio.gui.pages.start import StartPage
+
+
+class MainWindow(QMainWindow):
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.setWindowTitle("Transfer Learning Studio")
+        self.setMinimumSize(1024, 700)
+        self.setAcceptDrops(True)
+        self.rail = Rail()
+        self.topbar = TopBar(session)
+        self.statusbar = StatusBar(session)
+        self.messages = MessagePanel(session)
+        self.pages = PageHost(session)
+        self._compose()
+        self.actions_by_id = actions.install(self)
+        self._close_confirmed = False
+        self.rail.chosen.connect(self.show_page)
+        self.pages.current_changed.connect(self._on_page_changed)
+        session.page_requested.connect(self.show_page)
+        session.project_changed.connect(self._on_project_changed)
+        session.datasets_changed.connect(self._update_badges)
+        session.queue_changed.connect(self._update_badges)
+        session.registry_changed.connect(self._update_badges)
+        session.run_event.connect(self._on_run_event)
+        self._restore()
+
+    def _compose(self) -> None:
+        right = QVBoxLayout()
+        right.setContentsMargins(0, 0, 0, 0)
+        right.setSpacing(0)
+        right.addWidget(self.messages)
+        right.addWidget(self.pages, 1)
+        middle = QHBoxLayout()
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.setSpacing(0)
+        middle.addWidget(self.rail)
+        middle.addLayout(right, 1)
+        body = QWidget()
+        whole = QVBoxLayout(body)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self.topbar)
+        whole.addLayout(middle, 1)
+        whole.addWidget(self.statusbar)
+        self.setCentralWidget(body)
+
+    # ---- what the actions do
+
+    @Slot(str)
+    def show_page(self, page_id: str) -> None:
+        self.pages.show_page(page_id)
+
+    def new_project(self) -> None:
+        self.show_page("start")
+        self._start_page().begin_new()
+
+    def open_project(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open project", str(Path.home()))
+        if name:
+            self.show_page("start")
+            self._start_page().open_path(name)
+
+    def close_project(self) -> None:
+        self.session.close_project()
+        self.show_page("start")
+
+    def show_palette(self) -> None:
+        PalettePopup(list(self.actions_by_id.values()), self).popup()
+
+    def show_help(self) -> None:
+        self.session.say("neutral", self.pages.help_text())
+
+    def refresh(self) -> None:
+        self.session.refresh()
+
+    def copy_command(self) -> None:
+        self.statusbar.copy_command()
+
+    def _start_page(self) -> "StartPage":
+        return cast("StartPage", self.pages.page("start"))
+
+    # ---- what the session says
+
+    @Slot()
+    def _on_project_changed(self) -> None:
+        project = self.session.project
+        self.setWindowTitle(f"{project.name} – Transfer Learning Studio" if project else "Transfer Learning Studio")
+        self.session.settings.last_project = str(project.path) if project else ""
+        self._update_badges()
+
+    @Slot(int, object)
+    def _on_run_event(self, run_id: int, event: Event) -> None:
+        text = frame_status.sentence(run_id, event)
+        if text:
+            self.session.set_status(text)
+
+    @Slot()
+    def _update_badges(self) -> None:
+        frame_status.update_badges(self.rail, self.session)
+
+    @Slot(str)
+    def _on_page_changed(self, page_id: str) -> None:
+        self.rail.show_current(page_id)
+        if page_table.row(page_id).place in ("top", "bottom"):
+            self.session.settings.page = page_id
+
+    # ---- Qt
+
+    def _restore(self) -> None:
+        geometry = QByteArray.fromBase64(self.session.settings.geometry.encode())
+        if geometry.isEmpty() or not self.restoreGeometry(geometry):
+            self.resize(1440, 900)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """A project opens; anything else goes to Start, which knows what to offer."""
+        path = Path(event.mimeData().urls()[0].toLocalFile())
+        event.acceptProposedAction()
+        self.show_page("start")
+        self._start_page().accept_path(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """While a run trains the first close asks in the window; the second stops it, keeping its best."""
+        running = self.session.active.running
+        if running and not self._close_confirmed:
+            self._close_confirmed = True
+            text = f"Run {running} is training. Close again to stop it; its best model so far is kept."
+            self.session.say("warning", text)
+            event.ignore()
+            return
+        self.session.settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+        self.session.save_settings()
+        self.session.shutdown()
+        event.accept()

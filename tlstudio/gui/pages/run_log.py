@@ -1,0 +1,67 @@
+"""What happens: the sentences of a run with their times."""
+
+import time
+
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QTextEdit, QWidget
+
+from tlstudio.gui import theme
+from tlstudio.gui.pages.run_story import Entry
+
+_MOST = 2000
+_WORDS = {"warning": "warning: ", "error": "error: "}
+_TONES = {"info": "muted", "ok": "text", "warning": "warning", "error": "error"}
+
+
+class RunLog(QTextEdit):
+    """Shows a growing list of entries; stays at the end unless the user scrolled up."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setReadOnly(True)
+        self.setTabChangesFocus(True)
+        self.setAccessibleName("What happens")
+        self.setObjectName("runLog")
+        self.setFrameShape(QTextEdit.Shape.NoFrame)
+        self.setStyleSheet("#runLog { border: none; padding: 0; background: transparent; }")
+        self.document().setMaximumBlockCount(_MOST)
+        self.document().setDocumentMargin(0)
+        self._entries: list[Entry] = []
+        self._shown = 0
+
+    def follow(self, entries: list[Entry]) -> None:
+        """Shows this list from its beginning. The list itself is kept and read again by :meth:`refresh`."""
+        self._entries, self._shown = entries, 0
+        self.clear()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Appends what has been added since."""
+        fresh = self._entries[self._shown :]
+        if not fresh:
+            return
+        first = self._shown == 0
+        self._shown = len(self._entries)
+        bar = self.verticalScrollBar()
+        at_end = bar.value() >= bar.maximum() - 4
+        cursor = QTextCursor(self.document())
+        cursor.beginEditBlock()
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        tokens = theme.tokens()
+        for number, entry in enumerate(fresh[-_MOST:]):
+            if not (first and number == 0):
+                cursor.insertBlock()
+            form = QTextCharFormat()
+            form.setForeground(tokens.color("muted"))
+            cursor.insertText(time.strftime("%H:%M:%S", time.localtime(entry.time)) + "   ", form)
+            form.setForeground(tokens.color(_TONES[entry.level]))
+            cursor.insertText(_WORDS.get(entry.level, "") + entry.text, form)
+        cursor.endEditBlock()
+        if at_end:
+            bar.setValue(bar.maximum())
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and getattr(self, "_entries", None):
+            self.follow(self._entries)

@@ -1,0 +1,108 @@
+"""Seeds, and what the run computes on."""
+
+import re
+from typing import Literal
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QWidget
+
+from tlstudio.gui.options_form import LABEL_WIDTH
+from tlstudio.gui.widgets.kit import small_label
+from tlstudio.settings import Settings
+from tlstudio.training.spec import RuntimePreferences
+
+DEVICES = (
+    ("auto", "automatic"),
+    ("cpu", "processor (CPU)"),
+    ("cuda", "NVIDIA GPU (CUDA)"),
+    ("mps", "Apple GPU (MPS)"),
+)
+PRECISIONS = (("auto", "automatic"), ("float32", "float32"), ("bfloat16", "bfloat16"))
+MOST_SEEDS = 50
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class RuntimeForm(QWidget):
+    """``changed`` after every edit. Several seeds make several runs."""
+
+    changed = Signal()
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.seed_text = QLineEdit("0")
+        self.seed_text.setAccessibleName("Seeds")
+        self.seed_text.setToolTip("Of everything random. Several make several runs: 0, 1, 2 or 0-4.")
+        self.seed_text.textEdited.connect(self._on_edited)
+        self.device = _combo("Device", DEVICES, settings.device)
+        self.device.setToolTip("Automatic takes the fastest that works and says so in the run.")
+        self.precision = _combo("Precision", PRECISIONS, settings.precision)
+        self.precision.setToolTip("Automatic measures on your network for a second and takes the faster one.")
+        for combo in (self.device, self.precision):
+            combo.currentIndexChanged.connect(self._on_edited)
+        self.seed_text.setMinimumWidth(80)
+        self._hint = small_label("One run each: 0, 1, 2 or 0-4.")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 34, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(6)
+        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        grid.setColumnStretch(1, 1)
+        rows = (("Seeds", self.seed_text), ("Device", self.device), ("Precision", self.precision))
+        for row, (text, widget) in enumerate(rows):
+            label = QLabel(text)
+            label.setBuddy(widget)
+            grid.addWidget(label, row * 2, 0)
+            grid.addWidget(widget, row * 2, 1)
+        grid.addWidget(self._hint, 1, 1)
+
+    def seeds(self) -> list[int]:
+        """The seeds as numbers; empty where the text means none, which stands beside the field then."""
+        found: list[int] = []
+        for part in re.split(r"[,;\s]+", self.seed_text.text().strip()):
+            hit = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part)
+            if hit is None:
+                return []
+            first, last = int(hit[1]), int(hit[2] or hit[1])
+            if last < first or last - first >= MOST_SEEDS:
+                return []
+            found += range(first, last + 1)
+        return list(dict.fromkeys(found))[: MOST_SEEDS + 1]
+
+    def preferences(self) -> RuntimePreferences:
+        precision: Precision = self.precision.currentData()
+        return RuntimePreferences(device=str(self.device.currentData()), precision=precision)
+
+    def flags(self) -> list[str]:
+        """What the command line needs to be told of this."""
+        chosen = self.preferences()
+        flags = [] if chosen.device == "auto" else ["--device", chosen.device]
+        return flags if chosen.precision == "auto" else [*flags, "--precision", chosen.precision]
+
+    @Slot()
+    def _on_edited(self, *_value: object) -> None:
+        count = len(self.seeds())
+        good = 0 < count <= MOST_SEEDS
+        sentence = f"{count} runs, one after the other." if count > 1 else "One run each: 0, 1, 2 or 0-4."
+        if not good:
+            sentence = f"Write whole numbers such as 0, 1, 2 or 0-4, at most {MOST_SEEDS} of them."
+        self._hint.setText(sentence)
+        self._hint.setObjectName("small" if good else "error")
+        self.seed_text.setProperty("invalid", "false" if good else "true")
+        for widget in (self._hint, self.seed_text):
+            widget.style().unpolish(widget)
+            widget.style().polish(widget)
+        self.changed.emit()
+
+
+def _combo(name: str, rows: tuple[tuple[str, str], ...], value: str) -> QComboBox:
+    combo = QComboBox()
+    combo.setAccessibleName(name)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(6)
+    combo.setMinimumWidth(80)
+    for key, text in rows:
+        combo.addItem(text, key)
+    if combo.findData(value) < 0:
+        combo.addItem(value, value)
+    combo.setCurrentIndex(combo.findData(value))
+    return combo

@@ -1,0 +1,1 @@
+"""Plots of numbers that arrive while a run works: buffers, decimation, drawing."""

@@ -1,0 +1,20 @@
+"""Numbers and durations as people read them."""
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """``1 picture``, ``12,000 pictures``; ``many`` where the plural is not made with an s."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """``12 s``, ``1 min 5 s``, ``2 h 10 min``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "–"

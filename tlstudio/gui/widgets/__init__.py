@@ -1,0 +1,1 @@
+"""Widgets that the pages are made of; ``kit`` has the common ones."""

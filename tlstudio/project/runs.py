@@ -1,0 +1,121 @@
+"""The table of runs, and the folders that belong to its rows."""
+
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from tlstudio.api.errors import ProjectError, UsageError
+from tlstudio.project.database import Database
+from tlstudio.project.records import RUN_STATES, Run
+
+_JSON = ("options", "metrics", "seconds")
+_COLUMNS = (
+    "id", "state", "dataset", "revision", "backbone", "weights", "method", "seed", "options", "created",
+    "started", "ended", "metrics", "seconds", "images_per_second", "reason", "model", "pid",
+)  # fmt: skip
+_CHANGEABLE = frozenset(_COLUMNS) - {"id", "created"}
+
+
+class Spec(Protocol):
+    """What the table needs of a run's specification (``tlstudio.training.spec.RunSpec``)."""
+
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def backbone(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def options(self) -> dict[str, Any]: ...
+
+    def save(self, run_dir: Path) -> None: ...
+
+
+class Runs:
+    """Reads and writes the rows; ``folder`` is the project's ``runs``."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+
+    def directory(self, run_id: int) -> Path:
+        return self._folder / str(run_id)
+
+    def create(self, make_spec: Callable[[int], Spec]) -> Run:
+        """Reserves the next id, makes its folder, saves ``spec.json`` there and adds the row, or leaves
+        nothing.
+        """
+        with self._database.transaction() as connection:
+            run_id = self._next_id(connection)
+            spec = make_spec(run_id)
+            directory = self.directory(run_id)
+            try:
+                directory.mkdir(parents=True)
+                spec.save(directory)
+                connection.execute(
+                    "INSERT INTO runs (id, state, dataset, revision, backbone, weights, method, seed, "
+                    "options, created)"
+                    " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (run_id, spec.dataset, spec.revision, spec.backbone, spec.weights, spec.method, spec.seed,
+                     json.dumps(spec.options), time.time()),
+                )  # fmt: skip
+            except OSError as error:
+                shutil.rmtree(directory, ignore_errors=True)
+                raise ProjectError(f"The run's folder {directory} cannot be written: {error.strerror}.") from error
+            except BaseException:
+                shutil.rmtree(directory, ignore_errors=True)
+                raise
+        return self.get(run_id)
+
+    def all(self) -> list[Run]:
+        with self._database.connection() as connection:
+            rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM runs ORDER BY id").fetchall()
+        return [self._record(row) for row in rows]
+
+    def get(self, run_id: int) -> Run:
+        with self._database.connection() as connection:
+            query = f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE id = ?"
+            row = connection.execute(query, (run_id,)).fetchone()
+            known = [] if row else connection.execute("SELECT id FROM runs ORDER BY id").fetchall()
+        if row is None:
+            names = ", ".join(str(number) for (number,) in known) or "none yet"
+            raise UsageError(f"There is no run {run_id} in this project. There are: {names}.")
+        return self._record(row)
+
+    def update(self, run_id: int, **fields: Any) -> Run:
+        """Changes the named columns. Raises ``UsageError`` for an unknown run, ``ValueError`` for a bad
+        field.
+        """
+        unknown = fields.keys() - _CHANGEABLE
+        if unknown:
+            raise ValueError(f"a run has no field {', '.join(sorted(unknown))}")
+        if fields.get("state", "queued") not in RUN_STATES:
+            raise ValueError(f"{fields['state']!r} is no state of a run")
+        if fields:
+            values = [json.dumps(v) if name in _JSON else v for name, v in fields.items()]
+            assignments = ", ".join(f"{name} = ?" for name in fields)
+            with self._database.transaction() as connection:
+                connection.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*values, run_id))
+        return self.get(run_id)
+
+    def _next_id(self, connection: sqlite3.Connection) -> int:
+        highest = int(connection.execute("SELECT COALESCE(MAX(id), 0) FROM runs").fetchone()[0])
+        if self._folder.is_dir():
+            numbers = [int(entry.name) for entry in self._folder.iterdir() if entry.name.isdecimal()]
+            highest = max([highest, *numbers])
+        return highest + 1
+
+    def _record(self, row: tuple[Any, ...]) -> Run:
+        values = dict(zip(_COLUMNS, row, strict=True))
+        values.update({name: json.loads(values[name]) for name in _JSON})
+        return Run(**values, dir=self.directory(values["id"]))

@@ -1,0 +1,113 @@
+"""The tables of ``project.sqlite`` and how an older file becomes a newer one.
+
+A revision of a data set is never changed. An item's label and split are rows of ``item_states`` that hold
+from one revision up to, but without, another; a correction closes one row and opens one, so that a revision
+costs as many rows as it has changes, not as many as there are items.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from tlstudio.api.errors import ProjectError
+
+APPLICATION_ID = 0x544C5354  # "TLST": tells our files from other SQLite files
+OPEN_ENDED = 2**31 - 1  # to_revision of what holds today
+
+_VERSION_1 = f"""
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- root_relative: to the project's folder, with '/'; empty where there is no such path (another drive)
+CREATE TABLE datasets (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  task TEXT NOT NULL, modality TEXT NOT NULL, format TEXT NOT NULL,
+  root_relative TEXT NOT NULL, root_absolute TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  created REAL NOT NULL
+);
+CREATE TABLE revisions (
+  dataset_id INTEGER NOT NULL REFERENCES datasets(id) ON DELETE CASCADE,
+  revision INTEGER NOT NULL,
+  created REAL NOT NULL, split_note TEXT NOT NULL, fingerprint TEXT NOT NULL,
+  PRIMARY KEY (dataset_id, revision)
+) WITHOUT ROWID;
+CREATE TABLE classes (
+  id INTEGER PRIMARY KEY,
+  dataset_id INTEGER NOT NULL REFERENCES datasets(id) ON DELETE CASCADE,
+  name TEXT NOT NULL, position INTEGER NOT NULL,
+  UNIQUE (dataset_id, name)
+);
+CREATE TABLE items (
+  id INTEGER PRIMARY KEY,
+  dataset_id INTEGER NOT NULL REFERENCES datasets(id) ON DELETE CASCADE,
+  path TEXT NOT NULL, sha256 BLOB NOT NULL, group_key TEXT NOT NULL,
+  width INTEGER NOT NULL, height INTEGER NOT NULL, bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX items_by_path ON items (dataset_id, path);
+CREATE INDEX items_by_content ON items (dataset_id, sha256);
+CREATE TABLE item_states (
+  dataset_id INTEGER NOT NULL, item_id INTEGER NOT NULL REFERENCES items(id) ON DELETE CASCADE,
+  class_id INTEGER NOT NULL, split INTEGER NOT NULL,
+  from_revision INTEGER NOT NULL, to_revision INTEGER NOT NULL DEFAULT {OPEN_ENDED},
+  PRIMARY KEY (dataset_id, item_id, from_revision)
+) WITHOUT ROWID;
+CREATE INDEX states_by_item ON item_states (item_id);
+CREATE INDEX states_by_class ON item_states (dataset_id, to_revision, class_id, item_id, split);
+CREATE INDEX states_by_split ON item_states (dataset_id, to_revision, split, item_id, class_id);
+CREATE TABLE revision_counts (
+  dataset_id INTEGER NOT NULL, revision INTEGER NOT NULL, class_id INTEGER NOT NULL, split INTEGER NOT NULL,
+  items INTEGER NOT NULL,
+  PRIMARY KEY (dataset_id, revision, class_id, split),
+  FOREIGN KEY (dataset_id, revision) REFERENCES revisions(dataset_id, revision) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE skipped (
+  dataset_id INTEGER NOT NULL REFERENCES datasets(id) ON DELETE CASCADE, position INTEGER NOT NULL,
+  path TEXT NOT NULL, reason TEXT NOT NULL,
+  PRIMARY KEY (dataset_id, position)
+) WITHOUT ROWID;
+CREATE TABLE warnings (
+  dataset_id INTEGER NOT NULL REFERENCES datasets(id) ON DELETE CASCADE, revision INTEGER NOT NULL,
+  position INTEGER NOT NULL, sentence TEXT NOT NULL,
+  PRIMARY KEY (dataset_id, revision, position)
+) WITHOUT ROWID;
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY,
+  state TEXT NOT NULL, dataset TEXT NOT NULL, revision INTEGER NOT NULL,
+  backbone TEXT NOT NULL, weights TEXT NOT NULL, method TEXT NOT NULL, seed INTEGER NOT NULL,
+  options TEXT NOT NULL,
+  created REAL NOT NULL, started REAL, ended REAL,
+  metrics TEXT NOT NULL DEFAULT '{{}}', seconds TEXT NOT NULL DEFAULT '{{}}',
+  images_per_second REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+  model TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL DEFAULT 0
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1,)  # the n-th (from 1) leads from version n - 1 to n; never edited later
+
+
+def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Brings the database up to date in one transaction, after a copy of a file that held something.
+
+    ``connection`` is in autocommit mode. Raises :class:`ProjectError` for a file of a newer application.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(migrations):
+        raise ProjectError(
+            f"The project {path.parent} was written by a newer Transfer Learning Studio (format {version}; "
+            "this one "
+            f"reads up to {len(migrations)}). Update the application to open it; nothing was changed."
+        )
+    if version == len(migrations):
+        return
+    if version > 0:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy2(path, path.with_name(f"{path.name}.before-v{len(migrations)}"))
+    statements = "".join(migrations[version:])
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {statements} PRAGMA user_version = {len(migrations)}; COMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

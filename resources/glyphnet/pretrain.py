@@ -13,8 +13,9 @@ import copy
 import json
 import math
 import time
-from multiprocessing import Queue
+from multiprocessing import Queue, parent_process
 from pathlib import Path
+from queue import Full
 
 import numpy as np
 import torch
@@ -101,7 +102,15 @@ def produce(tensors: list[Tensor], weights: np.ndarray, seed: int, queue: Queue)
     cumulative = np.cumsum(weights)
     while True:
         rows = torch.from_numpy(np.searchsorted(cumulative, rng.random(BATCH) * cumulative[-1]))
-        queue.put((augment(ink[rows], distance[rows], generator, INPUT_SIZE), labels[rows]))
+        batch = (augment(ink[rows], distance[rows], generator, INPUT_SIZE), labels[rows])
+        waiting = True
+        while waiting:
+            try:
+                queue.put(batch, timeout=5)
+                waiting = False
+            except Full:
+                if not (parent := parent_process()) or not parent.is_alive():
+                    return
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -124,7 +133,8 @@ def train(bank: Bank, seed: int, minutes: float, steps: int | None, out: Path) -
     queue = context.Queue(maxsize=8)
     tensors = [torch.from_numpy(array).share_memory_() for array in (bank.ink, bank.distance, bank.label)]
     arguments = (tensors, sampling_weights(bank), seed, queue)
-    context.Process(target=produce, args=arguments, daemon=True).start()
+    producer = context.Process(target=produce, args=arguments, daemon=True)
+    producer.start()
     best, best_state, history = -1.0, copy.deepcopy(average.state_dict()), []
     queue.get()
     begun, total, step, running = time.monotonic(), steps or 10**9, 0, 0.0
@@ -161,6 +171,8 @@ def train(bank: Bank, seed: int, minutes: float, steps: int | None, out: Path) -
             if score > best:
                 best, best_state = score, copy.deepcopy(average.state_dict())
                 save_weights(average, out.with_suffix(".partial.safetensors"))
+    producer.terminate()
+    producer.join()
     average.load_state_dict(best_state)
     chosen = max(history, key=lambda row: row[2])[0] if history else step
     record = {"steps": total, "chosen_step": chosen, "held_out_score": round(best, 4), "history": history}

@@ -1,5 +1,6 @@
 """From a file to the network's input: decoding, the weights' own preprocessing, augmentation."""
 
+import contextlib
 import dataclasses
 from typing import Literal
 
@@ -26,7 +27,8 @@ def decode(path: str) -> torch.Tensor:
     torchvision decodes plain JPEG and 8-bit PNG; whatever it does not take, or would take differently (CMYK, 16-bit,
     palette, animation), Pillow decodes. Raises ``DataError`` where the file is no usable picture.
     """
-    try:
+    # Where this fails, Pillow below either reads the file or says in a sentence what is wrong with it.
+    with contextlib.suppress(OSError, RuntimeError):
         with open(path, "rb") as file:
             data = file.read()
         if decode_image is not None and _is_plain(data):
@@ -38,15 +40,16 @@ def decode(path: str) -> torch.Tensor:
             if picture.dtype == torch.uint8 and picture.shape[0] in (1, 3):
                 rgb: torch.Tensor = picture.expand(3, -1, -1).contiguous()
                 return rgb
-    except (OSError, RuntimeError):
-        pass  # Pillow below either reads the file or says in a sentence what is wrong with it
-    return torch.from_numpy(decoding.read_rgb(path)).permute(2, 0, 1).contiguous()
+    return torch.tensor(decoding.read_rgb(path)).permute(2, 0, 1).contiguous()
 
 
 def _is_plain(data: bytes) -> bool:
     if data[:3] == b"\xff\xd8\xff":
         return True
-    return data[:8] == b"\x89PNG\r\n\x1a\n" and data[24] == 8 and data[25] in _PNG_PLAIN and b"acTL" not in data[:4096]
+    if data[:8] != b"\x89PNG\r\n\x1a\n" or data[24] != 8 or data[25] not in _PNG_PLAIN:
+        return False
+    header = data[: data.find(b"IDAT")]
+    return b"tRNS" not in header and b"acTL" not in header
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from tlstudio.api.events import EpochDone, Event, Failed, Finished, JobStarted, PhaseStarted, Progress
 from tlstudio.gui.session import Session
+from tlstudio.gui.text import plural
 from tlstudio.gui.widgets.rail import Rail
 
 
@@ -25,9 +26,19 @@ def sentence(run_id: int, event: Event) -> str:
             return ""
 
 
+def before_closing(session: Session) -> str:
+    """What a person should know before the window closes; empty where nothing is going on."""
+    running = session.active.running
+    if running:
+        return f"Run {running} is training. Close again to stop it; its best model so far is kept."
+    if session.jobs_running:
+        return "Work is going on. Close again to stop it; nothing half-done is kept."
+    return ""
+
+
 def update_badges(rail: Rail, session: Session) -> None:
     count = len(session.datasets)
-    rail.button("data").set_badge(str(count) if count else "", _plural(count, "data set"))
+    rail.button("data").set_badge(str(count) if count else "", plural(count, "data set"))
     running, waiting = session.active.running, len(session.active.waiting)
     busy = (1 if running else 0) + waiting
     meaning = f"{'1 training' if running else 'none training'}, {waiting} waiting" if busy else ""
@@ -35,9 +46,5 @@ def update_badges(rail: Rail, session: Session) -> None:
     if session.registry_is_loaded:
         plugins = len(session.registry.plugins)
         problems = len(session.registry.problems)
-        meaning = _plural(plugins, "plugin") + (f", {_plural(problems, 'problem')}" if problems else "")
+        meaning = plural(plugins, "plugin") + (f", {plural(problems, 'problem')}" if problems else "")
         rail.button("plugins").set_badge(f"{plugins} !" if problems else str(plugins), meaning)
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

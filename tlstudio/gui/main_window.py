@@ -7,6 +7,7 @@ from PySide6.QtCore import QByteArray, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
+from tlstudio.api.errors import StudioError
 from tlstudio.api.events import Event
 from tlstudio.gui import actions, frame_status, page_table
 from tlstudio.gui.messages import MessagePanel
@@ -83,8 +84,12 @@ class MainWindow(QMainWindow):
             self._start_page().open_path(name)
 
     def close_project(self) -> None:
-        self.session.close_project()
-        self.show_page("start")
+        try:
+            self.session.close_project()
+        except StudioError as error:
+            self.session.say("warning", str(error))
+        else:
+            self.show_page("start")
 
     def show_palette(self) -> None:
         PalettePopup(list(self.actions_by_id.values()), self).popup()
@@ -118,6 +123,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _update_badges(self) -> None:
+        self._close_confirmed = False
         frame_status.update_badges(self.rail, self.session)
 
     @Slot(str)
@@ -146,11 +152,10 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """While a run trains the first close asks in the window; the second stops it, keeping its best."""
-        running = self.session.active.running
-        if running and not self._close_confirmed:
+        asked = frame_status.before_closing(self.session)
+        if asked and not self._close_confirmed:
             self._close_confirmed = True
-            text = f"Run {running} is training. Close again to stop it; its best model so far is kept."
-            self.session.say("warning", text)
+            self.session.say("warning", asked)
             event.ignore()
             return
         self.session.settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()

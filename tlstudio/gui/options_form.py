@@ -162,6 +162,7 @@ class OptionsForm(QWidget):
         if extra.get("unit"):
             inside.addWidget(muted_label(str(extra["unit"]), wrap=False))
         reset = icon_button("undo", f"{title}: back to {spell(self.default(name))}", size=14)
+        reset.setFixedSize(28, 26)
         keep = reset.sizePolicy()
         keep.setRetainSizeWhenHidden(True)
         reset.setSizePolicy(keep)

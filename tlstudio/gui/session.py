@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from tlstudio import settings as settings_module
-from tlstudio.api.errors import StudioError, UsageError
+from tlstudio.api.errors import ProjectError, StudioError, UsageError
 from tlstudio.api.events import Event, RuntimeChosen
 from tlstudio.gui.active_runs import ActiveRuns
 from tlstudio.gui.background import Background
@@ -83,15 +83,17 @@ class Session(QObject):
     # ---- the project
 
     def open_project(self, path: Path | str) -> None:
-        """Raises :class:`ProjectError` where there is none."""
+        """Raises :class:`ProjectError` where there is none, or a run of the open one is still training."""
         from tlstudio.project import Project
 
+        self._refuse_while_training()
         self._set_project(Project.open(Path(path)))
 
     def create_project(self, path: Path | str) -> None:
-        """Raises :class:`ProjectError` where none can be made."""
+        """Raises :class:`ProjectError` where none can be made, or a run of the open one is still training."""
         from tlstudio.project import Project
 
+        self._refuse_while_training()
         self._set_project(Project.create(Path(path)))
 
     def request_open(self, path: Path | str) -> None:
@@ -101,9 +103,16 @@ class Session(QObject):
         self.background.submit(lambda: Project.open(Path(path)), self._set_project, self._on_background_failed)
 
     def close_project(self) -> None:
+        """Raises :class:`ProjectError` while a run is still training."""
         if self.project is not None:
-            self.active.stop_all()
+            self._refuse_while_training()
             self._set_project(None)
+
+    def _refuse_while_training(self) -> None:
+        if self.project is not None and self.active.running:
+            raise ProjectError(
+                f"Run {self.active.running} of {self.project.name} is still training. Stop it first, or wait for it."
+            )
 
     def _set_project(self, project: "Project | None") -> None:
         previous, self.project = self.project, project

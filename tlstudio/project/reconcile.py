@@ -24,7 +24,7 @@ def reconcile(runs: Runs) -> list[int]:
             continue
         if lives(run.pid, run.started):
             continue
-        runs.update(run.id, **_outcome(run.dir))
+        runs.update(run.id, **_outcome(run.dir, run.id))
         ended.append(run.id)
     return ended
 
@@ -46,14 +46,14 @@ def last_terminal_event(run_dir: Path) -> events.Event | None:
     return None
 
 
-def _outcome(run_dir: Path) -> dict[str, Any]:
+def _outcome(run_dir: Path, run_id: int) -> dict[str, Any]:
     match last_terminal_event(run_dir):
         case events.Finished(status=status, result=result, time=ended):
             kept = {name: result[name] for name in ("metrics", "seconds") if isinstance(result.get(name), dict)}
             if isinstance(result.get("images_per_second"), int | float):
                 kept["images_per_second"] = result["images_per_second"]
             if isinstance(result.get("model"), str):
-                kept["model"] = result["model"]
+                kept["model"] = f"runs/{run_id}/model.safetensors"
             return {"state": status, "ended": ended, "reason": "", "pid": 0, **kept}
         case events.Failed(sentence=sentence, exit_status=exit_status, time=ended):
             state = "stopped" if exit_status == 3 else "failed"

@@ -13,7 +13,7 @@ _DELIMITERS = ",;\t|"
 
 
 def encoding_of(path: Path) -> str:
-    """utf-8-sig, utf-16 or, where it is neither, cp1252's safe superset latin-1. Raises ``OSError``."""
+    """utf-8-sig, utf-16 or, where it is neither, latin-1, which takes any byte. Raises ``OSError``."""
     with path.open("rb") as stream:
         start = stream.read(4096)
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

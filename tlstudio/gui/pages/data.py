@@ -34,6 +34,7 @@ class DataPage(Page):
         super().__init__(session, parent)
         self.setAcceptDrops(True)
         self._imported = ""
+        self._seen: tuple[object, ...] = ()  # project, data set and revision that the views show
         self.header = PageHeader("Data")
         self.import_button = button("Import…", "plus")
         self.import_button.clicked.connect(self.begin_import)
@@ -111,6 +112,12 @@ class DataPage(Page):
                     "the project.",
                     "warning",
                 )
+        project = self.session.project
+        seen = (project.path, dataset.id, dataset.revision) if project is not None and dataset is not None else ()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        if dataset is not None:
             self.browser.show_dataset(dataset)
         if self.stack.currentWidget() in (self.empty, self.browser, self.detail, self.problems):
             self._show_default()

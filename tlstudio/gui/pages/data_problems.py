@@ -32,6 +32,7 @@ class ProblemsView(QWidget):
         self.table.setAccessibleName("Files that were left out, with reasons")
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.table.setShowGrid(False)
+        self.table.setWordWrap(False)  # else nothing is cut in the middle
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.verticalHeader().setVisible(False)
         self.table.verticalHeader().setDefaultSectionSize(34)

@@ -4,7 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
-from PySide6.QtCore import QUrl, Slot
+from PySide6.QtCore import QTimer, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QHBoxLayout, QLineEdit, QRadioButton, QVBoxLayout, QWidget
 
@@ -118,8 +118,9 @@ class ExportPage(Page):
         name = str(kept.property("format")) if kept else ""
         while self._format_card.body.count():
             item = self._format_card.body.takeAt(0)
-            if item is not None and item.widget() is not None:
-                item.widget().deleteLater()
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.deleteLater()
         for old in self._formats.buttons():
             self._formats.removeButton(old)
         self.format_buttons = {}
@@ -262,6 +263,7 @@ class ExportPage(Page):
                 self.panel.hide()
                 self.report.show_result(result)
                 self._after.show()
+                QTimer.singleShot(50, self._show_report)
             case Failed(sentence=sentence, traceback=trace):
                 if not trace:
                     self.panel.hide()
@@ -270,6 +272,10 @@ class ExportPage(Page):
                 self._replace = None
         if event.terminal:
             self._refresh()
+
+    @Slot()
+    def _show_report(self) -> None:
+        self.area.ensureWidgetVisible(self._after)
 
     @Slot()
     def _on_show_folder(self) -> None:

@@ -52,8 +52,9 @@ class ExportReport(Card):
     def _fill(self, rows: list[tuple[str, str]]) -> None:
         while self._grid.count():
             item = self._grid.takeAt(0)
-            if item is not None and item.widget() is not None:
-                item.widget().deleteLater()
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.deleteLater()
         for row, (title, text) in enumerate(rows):
             value: QLabel = QLabel(text) if "\n" in text else ElidedLabel(text)
             value.setAccessibleName(f"{title}: {text}")

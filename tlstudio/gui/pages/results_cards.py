@@ -52,8 +52,9 @@ class MetricCards(QWidget):
         self._cards = []
         while self._grid.count():
             item = self._grid.takeAt(0)
-            if item is not None and item.widget() is not None:
-                item.widget().deleteLater()
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.deleteLater()
         if split is None:
             return
         names = [name for name in split.metrics if not name.endswith(("_low", "_high"))]

@@ -227,6 +227,10 @@ class ConfusionMatrix(QAbstractScrollArea):
         cell = self.cell_at(event.position().toPoint())
         if cell is not None:
             self.choose(*cell)
+        event.accept()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        event.accept()
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):

@@ -51,7 +51,7 @@ class _Delegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         shot: Shot = index.data(SHOT)
         tokens = theme.tokens()
-        rect = option.rect  # type: ignore[attr-defined]  # Qt's stubs leave the option's fields out
+        rect = option.rect
         frame = QRectF(rect.left() + 1, rect.top() + 1, PICTURE.width(), PICTURE.height())
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -69,7 +69,7 @@ class _Delegate(QStyledItemDelegate):
             painter.setClipping(False)
         elif self._thumbnails.is_broken(shot.sha256):
             icons.paint(painter, "warning", QRectF(frame.center().x() - 12, frame.center().y() - 12, 24, 24), "muted")
-        chosen = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(tokens.color("accent" if chosen else "line"), 2 if chosen else 1))
         painter.drawRoundedRect(frame, 7, 7)

@@ -45,7 +45,7 @@ class _Pills(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         run: Run = index.data(RUN)
-        rect = QRectF(option.rect)  # type: ignore[attr-defined]  # Qt's stubs leave the option's fields out
+        rect = QRectF(option.rect)
         super().paint(painter, option, QModelIndex())
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

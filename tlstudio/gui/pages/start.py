@@ -223,6 +223,7 @@ class StartPage(Page):
         self._demo_project = _free(paths.data_dir() / "demo")
         self.demo.begin()
         self.demo_button.setEnabled(False)
+        self.demo_card.setVisible(False)
         arguments = {"project": str(self._demo_project)}
         self.demo.follow(self.session.start_job("demo", arguments, self.demo.on_event))
         self.session.set_status("The demo is running")
@@ -242,6 +243,7 @@ class StartPage(Page):
     @Slot()
     def _on_demo_ended(self, _sentence: str = "") -> None:
         self.demo_button.setEnabled(True)
+        self.demo_card.setVisible(True)
         self.session.set_status("")
 
 

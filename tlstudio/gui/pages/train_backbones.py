@@ -140,13 +140,13 @@ class _Delegate(QStyledItemDelegate):
     ) -> None:
         choice: BackboneChoice = index.data(ROLE)
         tokens = theme.tokens()
-        state = option.state  # type: ignore[attr-defined]  # Qt's stubs leave the option's fields out
+        state = option.state
         chosen = bool(state & QStyle.StateFlag.State_Selected)
         under = bool(state & QStyle.StateFlag.State_MouseOver) and not choice.reason
         focused = bool(state & QStyle.StateFlag.State_HasFocus)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(option.rect).adjusted(1, 1, -3, -7)  # type: ignore[attr-defined]
+        box = QRectF(option.rect).adjusted(1, 1, -3, -7)
         painter.setBrush(tokens.color("accent_soft" if chosen else "hover" if under else "panel"))
         painter.setPen(QPen(tokens.color("accent" if chosen else "line"), 2 if chosen and focused else 1))
         painter.drawRoundedRect(box, 8, 8)

@@ -42,7 +42,9 @@ class ImportWeightsDialog(QDialog):
         self.backbone.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         for descriptor in session.registry.backbones():
             self.backbone.addItem(f"{descriptor.title} ({descriptor.id})", descriptor.id)
-        self.backbone.completer().setFilterMode(Qt.MatchFlag.MatchContains)
+        completer = self.backbone.completer()
+        if completer is not None:
+            completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self.backbone.setCurrentIndex(max(0, self.backbone.findData(backbone)))
         self.backbone.setAccessibleName("Backbone that the weights belong to")
         self.file = QLineEdit()

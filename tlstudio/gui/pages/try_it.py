@@ -66,10 +66,10 @@ class TryPage(Page):
         self.card.header.addWidget(self.clear)
         self.list = GuessList()
         self.card.body.addWidget(self.list, 1)
-        for widget in (self.header, self.model_file, self.problem):
-            self.layout_.addWidget(widget)
-        for widget in (self.no_model, self.drop_here, self.card):
-            self.layout_.addWidget(widget, 1)
+        for part in (self.header, self.model_file, self.problem):
+            self.layout_.addWidget(part)
+        for whole in (self.no_model, self.drop_here, self.card):
+            self.layout_.addWidget(whole, 1)
         self.runs.run_chosen.connect(self._on_run_chosen)
         self.open_model.clicked.connect(self._on_open_model)
         self.model_file.triggered.connect(self._on_back_to_runs)

@@ -1,5 +1,7 @@
 """Small round controls above a plot: what is shown, with a sample of its line, and choices of one from a few."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QMenu, QPushButton, QWidget
@@ -94,9 +96,9 @@ class PillChoice(QPushButton):
         self._index = -1
         self.clicked.connect(self._on_clicked)
 
-    def set_choices(self, choices: list[tuple[str, object]], value: object = None) -> None:
+    def set_choices(self, choices: Sequence[tuple[str, object]], value: object = None) -> None:
         """``choices``: what is shown, and the value behind it; the first is chosen where ``value`` is none of them."""
-        self._choices = choices
+        self._choices = list(choices)
         values = self.values()
         self._index = values.index(value) if value in values else (0 if choices else -1)
         self._show()

@@ -29,12 +29,16 @@ class JobPanel(Card):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(f"Progress of: {title}")
         self.body.addWidget(self.bar)
-        row = QHBoxLayout()
         self.what = ElidedLabel()
+        self.body.addWidget(self.what)
+        row = QHBoxLayout()
+        self.amount = ElidedLabel()
+        self.amount.setObjectName("small")
         self.left = QLabel()
+        self.left.setObjectName("small")
         self.left.setMinimumWidth(130)  # so that nothing jumps when the time arrives
         self.left.setAlignment(Qt.AlignmentFlag.AlignRight)
-        row.addWidget(self.what, 1)
+        row.addWidget(self.amount, 1)
         row.addWidget(self.left)
         self.body.addLayout(row)
         self.notes = QPlainTextEdit()
@@ -65,6 +69,7 @@ class JobPanel(Card):
         self.bar.setVisible(True)
         self.what.setText("Starting…")
         self.left.clear()
+        self.amount.setText("")
         self.notes.clear()
         self.banner.set("")
         self.details.setVisible(False)
@@ -92,7 +97,8 @@ class JobPanel(Card):
             case Progress(done=done, total=total, unit=unit, eta=eta):
                 self._advance(done, total)
                 amount = f"{done:,} of {total:,} {unit}" if total else f"{done:,} {unit}"
-                self.what.setText(f"{event.text}  {amount}".strip() if unit else event.text)
+                self.what.setText(event.text or amount)
+                self.amount.setText(amount if unit and event.text else "")
                 self.left.setText(f"{text.duration(eta)} left" if eta >= 0 else "")
             case PhaseStarted(title=title):
                 self._note(title)
@@ -134,6 +140,7 @@ class JobPanel(Card):
         self.bar.setRange(0, 1)
         self.bar.setValue(1)
         self.left.clear()
+        self.amount.setText("")
         self.stop_button.setVisible(False)
 
     @Slot()

@@ -25,7 +25,7 @@ class PillMenu(QPushButton):
 
     def set(self, text: str, prefix: str = "") -> None:
         shown = f"{prefix} {text}".strip()
-        self.setText(self._elided(shown) + "  ▾")
+        self.setText(self._elided(shown).replace("&", "&&") + "  ▾")
         self.setToolTip(shown)
         self.setAccessibleName(f"{self._name}: {text}")
 

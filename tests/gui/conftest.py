@@ -1,0 +1,106 @@
+"""The real window on a real project, without a screen."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from tlstudio.api.events import Finished
+from tlstudio.control import Control
+from tlstudio.gui import app
+from tlstudio.gui.main_window import MainWindow
+from tlstudio.gui.session import Session
+from tlstudio.project import Project
+from tlstudio.settings import Settings
+from tlstudio.worker import events_of
+
+COLORS = {"blue": "#2060c0", "green": "#209050", "red": "#c03030"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The platform without a screen complains that it has no window manager to tell of sizes."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.qt_log_ignore("This plugin does not support"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepared(qapp: QApplication) -> Iterator[None]:
+    """Font, style sheet and palette, once."""
+    follower = app.prepare(qapp, "light")
+    yield
+    follower.deleteLater()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes with 12 pictures each, which differ, in a folder for each class."""
+    root = tmp_path_factory.mktemp("shapes")
+    for label, color in COLORS.items():
+        (root / label).mkdir()
+        for number in range(12):
+            image = QImage(120, 90, QImage.Format.Format_RGB32)
+            image.fill(QColor("#f4f1ea"))
+            painter = QPainter(image)
+            painter.setBrush(QColor(color))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.drawEllipse(4 * number, 10, 60, 60)
+            painter.end()
+            assert image.save(str(root / label / f"{label}_{number:02}.png"))
+    (root / "red" / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
+    return root
+
+
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
+    """A project into which the pictures were imported as ``shapes``; copy it, don't change it."""
+    path = tmp_path_factory.mktemp("projects") / "colours.tlproj"
+    Project.create(path).close()
+    arguments = {"project": str(path), "source": str(pictures), "name": "shapes"}
+    last = list(events_of("import-data", arguments, Control()))[-1]
+    assert isinstance(last, Finished), last
+    return path
+
+
+@pytest.fixture
+def project_path(tmp_path: Path, imported: Path) -> Path:
+    """A project with one data set, ``shapes``: 36 pictures, one file left out."""
+    path = tmp_path / "colours.tlproj"
+    shutil.copytree(imported, path)
+    return path
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    made = Session(Settings())
+    yield made
+    made.shutdown()
+    made.deleteLater()
+
+
+@pytest.fixture
+def window(session: Session, qtbot: QtBot) -> Iterator[MainWindow]:
+    """The whole window, shown, without a project."""
+    made = app.build_window(session)
+    qtbot.addWidget(made)
+    made.resize(1280, 800)
+    with qtbot.waitExposed(made):
+        made.show()
+    return made
+
+
+@pytest.fixture
+def opened(window: MainWindow, project_path: Path, qtbot: QtBot) -> MainWindow:
+    """The window with the project open and its data sets read."""
+    with qtbot.waitSignal(window.session.datasets_changed):
+        window.session.open_project(project_path)
+    return window

@@ -1,0 +1,87 @@
+"""Real networks as ONNX: the same logits for any number of pictures, and nothing said aloud meanwhile."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tlstudio.api import ExportError, ModelCard, Preprocessing
+from tlstudio.prediction.torch_model import TorchPredictor
+from tlstudio.registry import Registry
+from tlstudio.training.modules import Classifier, MLPHead, StandardizedLinear
+
+
+def card(backbone: str, preprocessing: Preprocessing, classes: int) -> ModelCard:
+    return ModelCard(
+        class_names=tuple(f"Klasse {n} – ä" for n in range(classes)),
+        preprocessing=preprocessing,
+        backbone=backbone,
+        weights="none",
+        method="fine-tuning",
+        task="classification",
+        dataset="none",
+        metrics={},
+        plugins={},
+        created="2026-01-01T00:00:00+00:00",
+        tlstudio_version="0.1.0",
+    )
+
+
+def heads(features: int) -> dict[str, nn.Module]:
+    return {
+        "mobilenet_v2": StandardizedLinear(features, 5),
+        "resnet18": MLPHead(features, 32, 5),
+        "glyphnet": nn.Linear(features, 5),
+        "swin_t": nn.Linear(features, 5),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["glyphnet", "mobilenet_v2", "resnet18", pytest.param("swin_t", marks=pytest.mark.slow)],
+)
+def test_that_a_network_gives_the_same_logits_as_onnx(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    registry = Registry.discover()
+    descriptor, exporter = registry.backbone(name), registry.exporter("onnx").load()()
+    torch.manual_seed(0)
+    model = Classifier(descriptor.load()(), heads(descriptor.feature_dim)[name])
+    with torch.no_grad():
+        model.train()(torch.randn(4, 3, 224, 224))  # batch norms get statistics, and logits a size
+    model.eval()
+    before, path = card(name, descriptor.weights[0].preprocessing, 5), tmp_path / "model.onnx"
+    with caplog.at_level(logging.WARNING):
+        exporter.export(model, before, path)
+        predictor = exporter.load(path)
+    assert [record.getMessage() for record in caplog.records] == []
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == [path]
+    assert predictor.card == before
+    side, in_memory = before.preprocessing.crop, TorchPredictor(model, before)
+    for count in (1, 3):
+        pixels = np.random.default_rng(count).integers(0, 256, (count, 3, side, side), dtype=np.uint8)
+        logits = in_memory.logits_of_pixels(pixels)
+        assert logits.std() > 0.01
+        np.testing.assert_allclose(predictor.logits_of_pixels(pixels), logits, rtol=1e-3, atol=1e-4)
+
+
+class Undecided(nn.Module):
+    """Takes another way by the values themselves, which no ONNX graph can say."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = x.mean(dim=(2, 3))
+        return rows if rows.sum().item() > 0 else -rows
+
+
+def test_that_a_network_that_onnx_cannot_express_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    exporter = Registry.discover().exporter("onnx").load()()
+    described = card("undecided", Preprocessing(resize=8, crop=8), 3)
+    sentence = r"'undecided'.*cannot be written as ONNX: .*Export it to safetensors"
+    with pytest.raises(ExportError, match=sentence) as caught:
+        exporter.export(Undecided(), described, tmp_path / "model.onnx")
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

@@ -59,7 +59,7 @@ def photograph(project: Path, out: Path, size: tuple[int, int], wanted: list[str
     window.show()
     session.load_registry()
     session.open_project(project)
-    settle(application, session)
+    settle(session)
     finished = [run.id for run in session.runs if run.state == "finished"]
     if finished:
         session.select_run(finished[-1])
@@ -70,21 +70,23 @@ def photograph(project: Path, out: Path, size: tuple[int, int], wanted: list[str
             if wanted and row.id not in wanted:
                 continue
             window.show_page(row.id)
-            settle(application, session)
+            settle(session)
             window.grab().save(str(out / f"{row.id.replace('_', '-')}-{theme}.png"))
             made += 1
     session.shutdown()
     return made
 
 
-def settle(application, session, patience_ms: int = 1500) -> None:  # type: ignore[no-untyped-def]  # a script
+def settle(session, patience_ms: int = 1500) -> None:  # type: ignore[no-untyped-def]  # a script
     """Lets everything that was asked for arrive and be painted."""
-    from PySide6.QtCore import QElapsedTimer
+    from PySide6.QtCore import QElapsedTimer, QEventLoop, QTimer
 
     clock = QElapsedTimer()
     clock.start()
     while clock.elapsed() < patience_ms or (not session.background.idle and clock.elapsed() < 10_000):
-        application.processEvents()
+        loop = QEventLoop()  # a real loop: deferred deletions happen in no other
+        QTimer.singleShot(100, loop.quit)
+        loop.exec()
 
 
 if __name__ == "__main__":

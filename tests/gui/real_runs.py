@@ -1,5 +1,6 @@
 """A project in which something has really been trained; made once, copied for each test that changes it."""
 
+import atexit
 import functools
 import hashlib
 import shutil
@@ -29,6 +30,7 @@ def copied_to(folder: Path) -> Path:
 @functools.lru_cache(maxsize=1)
 def _trained() -> Path:
     home = Path(tempfile.mkdtemp(prefix="tlstudio-test-runs-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     path = home / "digits.tlproj"
     with Project.create(path) as project:
         _add_digits(project, home / "pictures")

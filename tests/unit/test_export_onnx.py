@@ -85,3 +85,20 @@ def test_that_a_network_that_onnx_cannot_express_is_refused_in_a_sentence(tmp_pa
         exporter.export(Undecided(), described, tmp_path / "model.onnx")
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_that_weights_beyond_the_size_of_one_file_lie_beside_it_and_may_be_moved_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tlstudio_builtins.exporters import onnx_graph
+
+    monkeypatch.setattr(onnx_graph, "_LARGEST", 1000)
+    registry = Registry.discover()
+    descriptor, exporter = registry.backbone("glyphnet"), registry.exporter("onnx").load()()
+    model = Classifier(descriptor.load()(), nn.Linear(descriptor.feature_dim, 2)).eval()
+    (tmp_path / "first").mkdir()
+    exporter.export(model, card("glyphnet", descriptor.weights[0].preprocessing, 2), tmp_path / "first" / "m.onnx")
+    moved = (tmp_path / "first").rename(tmp_path / "second")
+    assert sorted(entry.name for entry in moved.iterdir()) == ["m.onnx", "m.onnx.data"]
+    pixels = np.zeros((1, 3, 40, 40), np.uint8)
+    assert exporter.load(moved / "m.onnx").logits_of_pixels(pixels).shape == (1, 2)

@@ -82,7 +82,8 @@ class Phase:
     ``patience``: epochs without improvement of the validation score before it ends early (0: never).
     ``ema``: final decay of the exponential moving average of the weights, which is then what is validated and kept
     (``None``: off). ``accumulate``: batches per optimizer step. ``solve``: the method's ``solve`` runs this phase
-    on the whole feature matrix instead of ``step`` on batches.
+    on the whole feature matrix instead of ``step`` on batches; each of its reports counts as an epoch, ``epochs``
+    being the most that it makes.
     """
 
     name: str

@@ -21,7 +21,8 @@ def evaluate_job(
 ) -> Generator[Event, None, dict[str, Any]]:
     """Scores a run's best model on ``split``.
 
-    What the run itself predicted at its end is used where it is there: the same model gives the same numbers. Raises
+    What the run itself predicted at its end is used where it is there: the same model gives the same numbers. Where
+    it is damaged, the pictures are predicted again, and a damaged ``results.json`` is written anew. Raises
     ``UsageError`` for an unknown split, ``DataError`` for an empty one, ``TrainingError`` for a run without a model.
     """
     if split not in SPLITS:
@@ -37,9 +38,9 @@ def evaluate_job(
         part = manifest.splits[split]
         if not part.labels:
             raise DataError(f"The {split} split of '{loaded.spec.dataset}' holds no pictures.")
-        if (folder / "predictions" / f"{split}.npz").exists():
-            stored = load_predictions(folder, split)
-            logits, targets = stored["logits"], stored["targets"]
+        stored = _stored(folder, split, len(loaded.class_names))
+        if stored:
+            logits, targets = stored
         else:
             logits, kept = yield from predict_files(loaded.model, part.paths, loaded.preprocessing, control=control)
             if not kept:
@@ -49,13 +50,32 @@ def evaluate_job(
         entry = evaluate_predictions(logits, targets, loaded.class_names, registry.metrics())
         for note in entry["notes"]:
             yield Message(level="warning", text=note)
-        results = load_results(folder)
+        results = _results(folder)
         results["class_names"] = list(loaded.class_names)
         results["splits"][split] = entry
         write_results(folder, results)
         row = opened.run(run)
         opened.update_run(run, metrics={**row.metrics, split: entry["metrics"]})
     return {"run": run, "split": split, **entry, "model_sha256": _sha256(folder / restore.MODEL_FILE)}
+
+
+def _stored(folder: Path, split: str, classes: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Logits ``[N, C]`` and targets ``[N]`` of an earlier evaluation; ``None`` where there are none to rely on."""
+    try:
+        stored = load_predictions(folder, split)
+    except DataError:
+        return None
+    logits, targets = stored["logits"], stored["targets"]
+    fits = logits.ndim == 2 and len(logits) > 0 and logits.shape == (len(targets), classes)
+    return (logits, targets) if fits and targets.min() >= 0 and targets.max() < classes else None
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    try:
+        return load_results(folder)
+    except DataError:
+        (folder / "results.json").unlink(missing_ok=True)
+        return load_results(folder)
 
 
 def _sha256(path: Path) -> str:

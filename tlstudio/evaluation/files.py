@@ -34,15 +34,17 @@ def save_predictions(
 
 def load_predictions(run_dir: Path, split: str) -> "dict[str, np.ndarray]":
     """``logits``, ``targets``, ``item_ids``. Raises ``DataError`` where they are missing or damaged."""
+    import zipfile
+
     import numpy as np
 
     path = run_dir / "predictions" / f"{split}.npz"
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in ("logits", "targets", "item_ids")}
     except FileNotFoundError as error:
         raise DataError(f"The {split} split has not been scored yet: there is no {path.name}.") from error
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read: {error}. Evaluate the run again.") from error
 
 

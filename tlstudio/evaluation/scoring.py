@@ -27,14 +27,17 @@ def evaluate_predictions(
     import torch
 
     classes = len(class_names)
+    values: dict[str, float] = {}
+    notes: list[str] = []
+    if wrong := int((~np.isfinite(logits)).any(axis=1).sum()):
+        notes.append(f"For {wrong} of {len(targets)} pictures the model gives numbers that are not finite.")
+        logits = np.nan_to_num(logits)
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (targets, logits.argmax(1)), 1)
     random = np.random.default_rng(seed)
     known = intervals.of_confusion(confusion, random) | intervals.of_curves(_softmax(logits), targets, random)
     known["accuracy"] = intervals.wilson(int(np.trace(confusion)), len(targets))
     rows, labels = torch.from_numpy(np.ascontiguousarray(logits)), torch.from_numpy(np.ascontiguousarray(targets))
-    values: dict[str, float] = {}
-    notes: list[str] = []
     for descriptor in metrics:
         try:
             metric = descriptor.load()(classes)

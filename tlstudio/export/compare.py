@@ -11,7 +11,7 @@ SAME_INPUT = 1e-3  # largest difference of a logit on the same pixels, for each 
 AGREEMENT = 0.995  # share of the same classes from files, among pictures that are no near-ties
 # Two decoders round differently by a level or so. How far that moves a logit is measured in memory, picture by
 # picture; beyond this, for each unit of (1 + largest logit), it is rounding no more.
-ROUNDING = 0.1
+ROUNDING = 0.03
 
 
 @dataclasses.dataclass(frozen=True)

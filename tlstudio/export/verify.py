@@ -41,8 +41,9 @@ def _answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     paths = [Path(path) for path in request["pictures"]]
     pixels = np.load(folder / "pixels.npy", mmap_mode="r")
     from_files, from_pixels = [], []
-    for start in range(0, len(paths), BATCH):
-        some = slice(start, start + BATCH)
+    # One alone, then many at once: no size of batch may be built into the file.
+    for start, end in [(0, 1), *((start, start + BATCH) for start in range(1, len(paths), BATCH))]:
+        some = slice(start, end)
         from_files.append(np.asarray(predictor.logits(paths[some]), np.float32))
         from_pixels.append(np.asarray(predictor.logits_of_pixels(np.ascontiguousarray(pixels[some])), np.float32))
         sys.stdout.write(f"{start + len(paths[some])}\n")

@@ -40,15 +40,17 @@ def prepare(application: QApplication, theme_name: str) -> theme.SystemThemeFoll
 class Startup(QObject):
     """What waits for the first paint: plugins, and the project."""
 
-    def __init__(self, session: Session, window: MainWindow, project: str | None) -> None:
+    def __init__(self, session: Session, window: MainWindow, project: str | None, demo: str = "") -> None:
         super().__init__(window)
-        self._session, self._window, self._project = session, window, project
+        self._session, self._window, self._project, self._demo = session, window, project, demo
 
     @Slot()
     def begin(self) -> None:
         self._session.load_registry()
         settings = self._session.settings
-        if self._project:
+        if self._demo:
+            self._window.start_demo(Path(self._demo))
+        elif self._project:
             self._session.project_changed.connect(self._on_opened, Qt.ConnectionType.SingleShotConnection)
             self._session.request_open(self._project)
         elif settings.last_project and Path(settings.last_project).is_dir():
@@ -65,8 +67,11 @@ class Startup(QObject):
         self._window.show_page(self._page)
 
 
-def main(project: str | None = None, *, safe_mode: bool = False) -> int:
-    """Runs the application until its window is closed; returns the exit status."""
+def main(project: str | None = None, *, safe_mode: bool = False, demo: str = "") -> int:
+    """Runs the application until its window is closed; returns the exit status.
+
+    ``project`` is opened at once; ``demo`` is where the demo makes its project, at once as well.
+    """
     if safe_mode:
         os.environ["TLSTUDIO_SAFE_MODE"] = "1"  # workers inherit it
     _log_to_file()
@@ -78,7 +83,7 @@ def main(project: str | None = None, *, safe_mode: bool = False) -> int:
     ExceptionHook(session).install()
     window = build_window(session)
     session.settings_changed.connect(_ThemeSetter(session, follower).apply)
-    startup = Startup(session, window, project)
+    startup = Startup(session, window, project, demo)
     window.show()
     QTimer.singleShot(0, startup.begin)
     return application.exec()

@@ -15,6 +15,7 @@ TRAINING_COST = 3.0  # a step forwards and backwards, in forward passes
 CPU_RATE = 18.0  # 1e9 multiply-adds a second and core, forwards: measured on ordinary x86 servers in bfloat16
 GPU_RATE = 4000.0
 FIXED_COST = 0.35  # 1e9 multiply-adds' worth of memory traffic a picture, which counts in small networks
+STARTING = 10.0  # seconds for the worker to begin and to measure the precision
 DECODING = 0.006  # seconds a picture and core
 
 
@@ -53,7 +54,7 @@ def estimate(
         forward = 1.0 / ((backbone.gflops + FIXED_COST) / rate + DECODING / cores)
         source = "judged from the network's size alone"
     on_features = method.id.replace("_", "-") == "feature-extraction"
-    seconds = 4.0 + items / forward
+    seconds = STARTING + items / forward
     if epochs and not on_features:
         seconds += epochs * (train * TRAINING_COST + val) / forward
     checked = f", validated on {_count(val)}" if val else ", without validation"

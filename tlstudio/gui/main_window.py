@@ -83,6 +83,10 @@ class MainWindow(QMainWindow):
             self.show_page("start")
             self._start_page().open_path(name)
 
+    def start_demo(self, project: Path) -> None:
+        self.show_page("start")
+        self._start_page().start_demo_in(project)
+
     def close_project(self) -> None:
         try:
             self.session.close_project()

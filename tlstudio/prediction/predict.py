@@ -74,7 +74,9 @@ def _classify(predictor: Predictor, batch: Sequence[Named], top: int) -> list[di
     if usable:
         try:
             results = [_entry(predictor, row, top) for row in predictor.logits(usable)]
-        except DataError:
+        except ExportError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever one picture causes, the others are classified
             results = [_alone(predictor, path, top) for path in usable]
     found = iter(results)
     return [{"file": str(named.path), **({"error": named.error} if named.error else next(found))} for named in batch]
@@ -83,8 +85,13 @@ def _classify(predictor: Predictor, batch: Sequence[Named], top: int) -> list[di
 def _alone(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:
     try:
         return _entry(predictor, predictor.logits([path])[0], top)
+    except ExportError:
+        raise
     except DataError as error:
         return {"error": str(error)}
+    except Exception as error:  # noqa: BLE001 - a plugin's predictor, or a picture that takes all memory
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".rstrip(".: ")
+        return {"error": f"{path} could not be classified ({reason})."}
 
 
 def _entry(predictor: Predictor, logits: "npt.NDArray[np.float32]", top: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class StandardizedLinear(nn.Module):
     """``(x - mean) / std`` per feature, then a linear layer; ``[N, D]`` to ``[N, C]``.
 
     Mean and standard deviation are buffers, taken from the training features, so that they are saved with the model.
+    The linear layer starts at zero: every class is equally likely, and no random direction has to be unlearnt first.
     """
 
     mean: torch.Tensor
@@ -31,6 +32,8 @@ class StandardizedLinear(nn.Module):
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("std", torch.ones(features))
         self.linear = nn.Linear(features, classes)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
 
     def fit_scale(self, features: torch.Tensor) -> None:
         """Takes mean and spread from ``features [N, D]``; features that never vary keep a spread of 1."""

@@ -246,7 +246,7 @@ class _Run:
 
     def _solve(self, phase: Phase, clock: Clock) -> Generator[Event, None, None]:
         """A closed-form or full-batch phase; each of its reports is drawn like an epoch."""
-        kept = clock.epoch + 1
+        kept, last = clock.epoch + 1, clock.epoch + phase.epochs
         for values in self._method.solve(phase, self._solve_data()):  # type: ignore[attr-defined]  # SolvingMethod
             clock.epoch += 1
             best = bool(values.get("best", True))
@@ -254,6 +254,7 @@ class _Run:
             shown = {name: float(value) for name, value in values.items() if name != "best"}
             yield EpochDone(epoch=clock.epoch, step=clock.step, metrics=shown, best=best)
             self._control.raise_if_stopped()
+        clock.epoch = max(clock.epoch, last)  # one that found its optimum early leaves the numbering as announced
         model = self._method.predictor()
         features, labels = self._features["val"]
         if len(labels):

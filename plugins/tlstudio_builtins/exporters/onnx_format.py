@@ -71,6 +71,7 @@ def _open(path: Path) -> Any:
             f"{path} cannot be opened, since onnxruntime cannot be imported ({error}). "
             "Install it with 'pip install onnxruntime'."
         ) from error
+    onnxruntime.disable_telemetry_events()
     onnxruntime.set_default_logger_severity(3)  # errors only
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

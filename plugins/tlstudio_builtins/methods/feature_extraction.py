@@ -18,7 +18,7 @@ from tlstudio.api import (
     Stream,
 )
 from tlstudio.training.modules import Classifier, MLPHead, StandardizedLinear
-from tlstudio_builtins.methods.logistic import fit_logistic
+from tlstudio_builtins.methods.logistic import STRENGTHS, fit_logistic
 from tlstudio_builtins.methods.options import FeatureExtractionOptions
 
 
@@ -39,7 +39,7 @@ class FeatureExtraction:
         o = self._options
         if o.head == "logistic":
             title = "Logistic head" if o.l2 else "Logistic head, strength of L2 chosen on validation"
-            return [Phase(name="head", title=title, epochs=1, groups=(), solve=True)]
+            return [Phase(name="head", title=title, epochs=1 if o.l2 else len(STRENGTHS), groups=(), solve=True)]
         names = tuple(f"head.{name}" for name, _ in self._model.head.named_parameters())
         return [
             Phase(

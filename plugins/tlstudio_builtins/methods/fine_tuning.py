@@ -19,7 +19,7 @@ from tlstudio.api import (
     Stream,
 )
 from tlstudio.training.modules import Classifier, StandardizedLinear
-from tlstudio_builtins.methods.logistic import fit_logistic
+from tlstudio_builtins.methods.logistic import STRENGTHS, fit_logistic
 from tlstudio_builtins.methods.mixing import mix
 from tlstudio_builtins.methods.options import FineTuningOptions
 
@@ -68,7 +68,7 @@ class FineTuning:
     def _head_phase(self) -> Phase:
         o = self._options
         if o.head_start == "logistic":
-            return Phase(name="head", title="Head on frozen features", epochs=1, groups=(), solve=True)
+            return Phase(name="head", title="Head on frozen features", epochs=len(STRENGTHS), groups=(), solve=True)
         names = tuple(f"head.{name}" for name, _ in self._model.head.named_parameters())
         return Phase(
             name="head",

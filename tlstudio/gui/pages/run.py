@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSplitter, QWidget
 from tlstudio.api.events import Event, Failed
 from tlstudio.gui.live_plot import LivePlot
 from tlstudio.gui.pages import run_words
-from tlstudio.gui.pages.run_log import RunLog
+from tlstudio.gui.pages.run_log import RunLog, tail
 from tlstudio.gui.pages.run_progress import RunProgress
 from tlstudio.gui.pages.run_story import RunStory
 from tlstudio.gui.pages.runs_table import RunsTable
@@ -269,7 +269,7 @@ class RunPage(Page):
         run = self.session.run(self.run_id)
         if run is not None:
             path = Path(run.dir) / "log.txt"
-            self.session.background.submit(lambda: _tail(path), self._show_details)
+            self.session.background.submit(lambda: tail(path), self._show_details)
 
     @Slot()
     def _on_show_trace(self) -> None:
@@ -290,14 +290,3 @@ class RunPage(Page):
     @Slot()
     def _on_project_changed(self) -> None:
         self.open_run(0)
-
-
-def _tail(path: Path, most: int = 200_000) -> str:
-    """The end of a log file."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - most))
-            return file.read().decode("utf-8", errors="replace") or "The log is empty."
-    except FileNotFoundError:
-        return f"There is no log: {path} does not exist."

@@ -1,6 +1,7 @@
 """What happens: the sentences of a run with their times."""
 
 import time
+from pathlib import Path
 
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QTextCharFormat, QTextCursor
@@ -65,3 +66,14 @@ class RunLog(QTextEdit):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and getattr(self, "_entries", None):
             self.follow(self._entries)
+
+
+def tail(path: Path, most: int = 200_000) -> str:
+    """The end of a log file."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - most))
+            return file.read().decode("utf-8", errors="replace") or "The log is empty."
+    except FileNotFoundError:
+        return f"There is no log: {path} does not exist."

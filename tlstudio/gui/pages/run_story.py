@@ -81,7 +81,7 @@ class RunStory:
                 self.device = f"{event.device} · {event.precision} · {event.memory_format}"
                 self._say(event, f"{self.device}. {event.reason}")
             case JobStarted():
-                self._say(event, event.title)
+                self._say(event, "the worker has started")
             case Message():
                 self._say(event, event.text, event.level)
             case StopAcknowledged():

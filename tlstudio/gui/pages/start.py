@@ -218,9 +218,13 @@ class StartPage(Page):
 
     @Slot()
     def start_demo(self) -> None:
+        self.start_demo_in(_free(paths.data_dir() / "demo"))
+
+    def start_demo_in(self, project: Path) -> None:
+        """Runs the demo; its project is made at ``project``, which does not exist yet."""
         if self.demo.busy:
             return
-        self._demo_project = _free(paths.data_dir() / "demo")
+        self._demo_project = project
         self.demo.begin()
         self.demo_button.setEnabled(False)
         self.demo_card.setVisible(False)

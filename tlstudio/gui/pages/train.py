@@ -1,38 +1,30 @@
 """Train: what, from what, how; then one button."""
 
-import shlex
 from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QSplitter, QWidget
 
 from tlstudio import runs as planning
 from tlstudio.api.errors import OptionsError, StudioError
 from tlstudio.gui import estimate
 from tlstudio.gui.options_fields import spell
 from tlstudio.gui.options_form import OptionsForm
-from tlstudio.gui.pages.train_backbones import BackboneChoice, BackboneList, choices
+from tlstudio.gui.pages import train_cards
+from tlstudio.gui.pages.train_backbones import BackboneList, choices
+from tlstudio.gui.pages.train_footer import TrainFooter, command
 from tlstudio.gui.pages.train_import import ImportWeightsDialog, weights_in
 from tlstudio.gui.pages.train_methods import MethodList
 from tlstudio.gui.pages.train_runtime import RuntimeForm
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import (
     Banner,
-    Card,
     EmptyState,
     Page,
     PageHeader,
-    link_button,
-    pill_button,
-    primary_button,
-    rule,
-    scrolled,
-    small_label,
 )
 from tlstudio.project import Run
-
-_HEADER = 28  # height of a card's title row, the same in all three
 
 
 class TrainPage(Page):
@@ -58,11 +50,8 @@ class TrainPage(Page):
         self.methods = MethodList()
         self.form = OptionsForm()
         self.runtime = RuntimeForm(session.settings)
-        self.train = primary_button("Train", "train")
-        self.train.setToolTip("Ctrl+Enter")
-        self.headline = QLabel()
-        self.headline.setObjectName("cardtitle")
-        self.summary = small_label()
+        self.footer = TrainFooter()
+        self.train, self.headline, self.summary = self.footer.train, self.footer.headline, self.footer.summary
         self.problem = Banner("error")
         self._lay_out()
         self._connect()
@@ -88,58 +77,16 @@ class TrainPage(Page):
         self.columns = QSplitter(Qt.Orientation.Horizontal)
         self.columns.setChildrenCollapsible(False)
         self.columns.setHandleWidth(14)
-        for card, least in ((self._backbone_card(), 224), (self._method_card(), 206), (self._options_card(), 314)):
+        backbone, self.import_weights = train_cards.backbone_card(self.backbones)
+        options, self.reset_all, self.all_options = train_cards.options_card(self.form, self.runtime)
+        for card, least in ((backbone, 224), (train_cards.method_card(self.methods), 206), (options, 314)):
             card.setMinimumWidth(least)
             self.columns.addWidget(card)
         self.columns.setSizes([340, 300, 460])
         self.columns.setStretchFactor(2, 1)
         self.layout_.addWidget(self.columns, 1)
         self.layout_.addWidget(self.problem)
-        self.footer = Card()
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(self.headline)
-        words.addWidget(self.summary)
-        row.addLayout(words, 1)
-        row.addWidget(self.train)
-        self.footer.body.addLayout(row)
         self.layout_.addWidget(self.footer)
-
-    def _backbone_card(self) -> Card:
-        card = Card("Backbone")
-        card.header.addStrut(_HEADER)
-        self.import_weights = link_button("Import weights…")
-        card.header.addWidget(self.import_weights)
-        card.body.addWidget(self.backbones, 1)
-        return card
-
-    def _method_card(self) -> Card:
-        card = Card("Method")
-        card.header.addStrut(_HEADER)
-        area, inside = scrolled()
-        inside.addWidget(self.methods)
-        card.body.addWidget(area, 1)
-        return card
-
-    def _options_card(self) -> Card:
-        card = Card("Options")
-        card.header.addStrut(_HEADER)
-        self.reset_all = link_button("Reset")
-        self.reset_all.setToolTip("Every option back to its default")
-        self.all_options = pill_button("all", checkable=True)
-        self.all_options.setToolTip("Show every option of the method")
-        card.header.addWidget(self.reset_all)
-        card.header.addWidget(self.all_options)
-        area, inside = scrolled()
-        inside.setContentsMargins(0, 0, 4, 0)
-        inside.addWidget(self.form)
-        inside.addWidget(rule())
-        inside.addWidget(self.runtime)
-        inside.addStretch(1)
-        card.body.addWidget(area, 1)
-        return card
 
     def _connect(self) -> None:
         session = self.session
@@ -212,7 +159,7 @@ class TrainPage(Page):
         self.train.setText(f"Train {len(seeds)} runs" if len(seeds) > 1 else "Train")
         if dataset is None or choice is None or not self.methods.current:
             self.headline.setText("Choose data, a backbone and a method")
-            self._say("", "small")
+            self.footer.say("", "small")
             self.command_line = ""
             return
         registry = self.session.registry
@@ -226,33 +173,26 @@ class TrainPage(Page):
             device,
         )
         self.headline.setText(guess.headline)
-        self.command_line = self._command(dataset.name, choice, seeds)
+        self.command_line = command(
+            self.session.project, dataset.name, choice, self.methods.current, self._settings(), seeds
+        )
         wrong = "" if seeds else "The seeds cannot be read: write whole numbers such as 0, 1, 2 or 0-4."
         if not self.form.is_valid:
             wrong = "An option cannot be used as it is; the sentence beside it says why."
-        self._say(wrong, "error" if wrong else "small")
+        self.footer.say(wrong, "error" if wrong else "small")
         if wrong:
             return
         parts = [guess.sentence(len(seeds)), "best model by validation accuracy", "test is looked at once, at the end"]
         if not choice.ready:
             parts.insert(1, f"{choice.place.replace('download', 'downloads')} of weights first")
-        self._say(" · ".join(parts), "small")
+        self.footer.say(" · ".join(parts), "small")
 
-    def _say(self, sentence: str, name: str) -> None:
-        self.summary.setText(sentence)
-        if self.summary.objectName() != name:
-            self.summary.setObjectName(name)
-            self.summary.style().unpolish(self.summary)
-            self.summary.style().polish(self.summary)
-
-    def _command(self, dataset: str, choice: BackboneChoice, seeds: list[int]) -> str:
-        project = self.session.project
-        words = ["tlstudio", "train", str(project.path) if project else "PROJECT", "--dataset", dataset]
-        words += ["--backbone", choice.backbone, "--weights", choice.weights, "--method", self.methods.current]
+    def _settings(self) -> list[str]:
+        """The words of the command line that are not said by default."""
+        words: list[str] = []
         for name, value in self.form.changed_values().items():
             words += ["--set", f"{name}={spell(value)}"]
-        words += self.runtime.flags()
-        return " && ".join(shlex.join([*words, "--seed", str(seed)]) for seed in seeds or [0])
+        return words + self.runtime.flags()
 
     # --- doing it ------------------------------------------------------------------------------------------
 

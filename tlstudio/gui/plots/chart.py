@@ -1,6 +1,5 @@
 """One plot with our manners: quiet axes, wheel zooms, double click resets, hover reads, right click exports."""
 
-import dataclasses
 import math
 from collections.abc import Callable
 
@@ -14,27 +13,12 @@ from tlstudio.gui import theme
 from tlstudio.gui.plots.axis import ValueAxis
 from tlstudio.gui.plots.colours import PlotColours
 from tlstudio.gui.plots.decimate import evenly, peaks, visible
+from tlstudio.gui.plots.line import Line, percent_text, plain
+from tlstudio.gui.plots.ranges import extent
 from tlstudio.gui.plots.series import FloatArray
 
 _LOG_FLOOR = 1e-12
 _MOST_SYMBOLS = 60
-
-
-@dataclasses.dataclass
-class Line:
-    """A curve of a :class:`Chart`. ``hover``: whether reading values names it; ``spiky``: keep every peak."""
-
-    label: str
-    colour: int
-    item: pg.PlotDataItem
-    opacity: float = 1.0
-    width: float = 2.0
-    dash: Qt.PenStyle = Qt.PenStyle.SolidLine
-    symbol: str | None = None
-    spiky: bool = True
-    hover: bool = True
-    x: FloatArray = dataclasses.field(default_factory=lambda: np.empty(0))
-    y: FloatArray = dataclasses.field(default_factory=lambda: np.empty(0))
 
 
 class Chart(pg.PlotWidget):
@@ -63,7 +47,7 @@ class Chart(pg.PlotWidget):
         self._manual = False
         self._marks: list[pg.InfiniteLine] = []
         self._best: tuple[float, float, str, int] | None = None
-        self.format_value: Callable[[float], str] = _plain
+        self.format_value: Callable[[float], str] = plain
         self.x_name = "epoch"
         self._build()
         self._apply_colours()
@@ -125,7 +109,7 @@ class Chart(pg.PlotWidget):
 
     def set_percent(self, percent: bool) -> None:
         self._left.percent = percent
-        self.format_value = _percent if percent else _plain
+        self.format_value = percent_text if percent else plain
 
     def set_log(self, log: bool) -> None:
         self._log = log
@@ -168,27 +152,17 @@ class Chart(pg.PlotWidget):
         self._place_best(left, right)
 
     def _fit(self) -> None:
-        low, high = self._bounds or self._extent()
+        low, high = self._bounds or extent(self._shown(), log=self._log)
         if self._log:
             low, high = math.log10(max(low, _LOG_FLOOR)), math.log10(max(high, _LOG_FLOOR))
         margin = (high - low) * 0.04 or 0.5
         bottom = low - (margin if self._log else margin * 0.05)  # room for the lowest label
         self.getPlotItem().getViewBox().setRange(
-            xRange=(0, self._x_end), yRange=(bottom, high + margin), padding=0, disableAutoRange=True
+            xRange=(0, self._x_end * 1.015), yRange=(bottom, high + margin), padding=0, disableAutoRange=True
         )
 
-    def _extent(self) -> tuple[float, float]:
-        """A range that does not creep with every point: its top is the next round number."""
-        shown = [line.y for line in self.lines.values() if line.y.size and line.item.isVisible()]
-        if not shown:
-            return (0.1, 1.0) if self._log else (0.0, 1.0)
-        low, high = min(float(y.min()) for y in shown), max(float(y.max()) for y in shown)
-        if self._log:
-            positive = [float(np.quantile(y[y > 0], 0.01)) for y in shown if (y > 0).any()]
-            return (min(positive), max(high, min(positive) * 1.1)) if positive else (0.1, 1.0)
-        step = 10.0 ** math.floor(math.log10(max(abs(high), abs(low), 1e-9))) / 2
-        top = math.ceil(high / step) * step
-        return (0.0 if low >= 0 else math.floor(low / step) * step), top if top > 0 else step
+    def _shown(self) -> list[FloatArray]:
+        return [line.y for line in self.lines.values() if line.y.size and line.item.isVisible()]
 
     def _place_best(self, left: float, right: float) -> None:
         if self._best is None:
@@ -321,11 +295,3 @@ class Chart(pg.PlotWidget):
             to_right = spot.x() + 12 + self._readout.width() < self.width()
             self._readout.move(spot.x() + 12 if to_right else spot.x() - 12 - self._readout.width(), 12)
         return text
-
-
-def _plain(value: float) -> str:
-    return f"{value:.4g}"
-
-
-def _percent(value: float) -> str:
-    return f"{value * 100:.1f} %"

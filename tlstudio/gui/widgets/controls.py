@@ -1,7 +1,7 @@
 """Small controls: buttons, labels, pills. Each has a name for screen readers."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from tlstudio.gui import icons, theme
@@ -180,10 +180,3 @@ class Pill(QLabel):
         font = theme.scaled_font(12)
         font.setWeight(font.Weight.Medium)
         return QFontMetrics(font)
-
-
-def as_button(action: QAction, *, kind: str = "") -> QPushButton:
-    """A button that does what an action does, with its text and tooltip."""
-    made = button(action.text(), kind=kind, tip=action.toolTip())
-    made.clicked.connect(action.trigger)
-    return made

@@ -1,0 +1,50 @@
+"""The foot of the Train page: what will happen, and the button."""
+
+import shlex
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from tlstudio.gui.pages.train_backbones import BackboneChoice
+from tlstudio.gui.widgets.kit import Card, primary_button, small_label
+from tlstudio.project import Project
+
+
+class TrainFooter(Card):
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent=parent)
+        self.train = primary_button("Train", "train")
+        self.train.setToolTip("Ctrl+Enter")
+        self.headline = QLabel()
+        self.headline.setObjectName("cardtitle")
+        self.summary = small_label()
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self.headline)
+        words.addWidget(self.summary)
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addLayout(words, 1)
+        row.addWidget(self.train)
+        self.body.addLayout(row)
+
+    def say(self, sentence: str, name: str) -> None:
+        """The second line; ``name`` is its style, small or error."""
+        self.summary.setText(sentence)
+        if self.summary.objectName() != name:
+            self.summary.setObjectName(name)
+            self.summary.style().unpolish(self.summary)
+            self.summary.style().polish(self.summary)
+
+
+def command(
+    project: Project | None,
+    dataset: str,
+    choice: BackboneChoice,
+    method: str,
+    settings: list[str],
+    seeds: list[int],
+) -> str:
+    """What does the same in a terminal: one command for each seed."""
+    words = ["tlstudio", "train", str(project.path) if project else "PROJECT", "--dataset", dataset]
+    words += ["--backbone", choice.backbone, "--weights", choice.weights, "--method", method, *settings]
+    return " && ".join(shlex.join([*words, "--seed", str(seed)]) for seed in seeds or [0])

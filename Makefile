@@ -9,7 +9,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	&& echo "$$p" && break; done)
 endif
 BIN := .venv/bin
-# How many tests run at a time.
+# How many tests run at a time; each gets one core, since threads that wait for each other spin.
 JOBS ?= 2
 
 help:
@@ -29,7 +29,7 @@ run: environment
 	@$(BIN)/tlstudio
 
 test: environment-dev
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n $(JOBS) $(PYTEST)
+	QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(PYTEST)
 
 check: environment-dev
 	$(BIN)/ruff check .

@@ -121,15 +121,14 @@ def _write_pictures(folder: Path, control: Control) -> Generator[Event, None, No
 
 def _sub(job: jobs.Job, control: Control) -> Generator[Event, None, dict[str, Any]]:
     """A job within this one: its events pass on, its result comes back, its failure is this one's."""
-    for event in _stoppable(job, control):
-        if isinstance(event, Failed):
-            raise StudioError(event.sentence)
-        if isinstance(event, Finished):
-            control.raise_if_stopped()
-            return event.result
-        if not isinstance(event, JobStarted):
-            yield event
-    raise StudioError("A part of the demo ended without a result.")
+    last: Event | None = None
+    for last in _stoppable(job, control):
+        if not isinstance(last, JobStarted | Failed | Finished):
+            yield last
+    control.raise_if_stopped()
+    if not isinstance(last, Finished):
+        raise StudioError(last.sentence if isinstance(last, Failed) else "A part of the demo ended without a result.")
+    return last.result
 
 
 def _stoppable(job: jobs.Job, control: Control) -> Iterable[Event]:

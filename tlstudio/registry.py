@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import pluggy
 
+from tlstudio import settings
 from tlstudio.api import hookspecs
 from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.dataset_format import FormatDescriptor
@@ -70,17 +71,19 @@ class Registry:
         cls,
         *,
         safe_mode: bool | None = None,
-        disabled: Iterable[str] = (),
+        disabled: Iterable[str] | None = None,
         only: Iterable[str] | None = None,
     ) -> "Registry":
         """Loads the plugins of the entry-point group ``tlstudio``, the built-ins first.
 
         ``safe_mode`` loads the built-ins alone (default: the environment variable ``TLSTUDIO_SAFE_MODE``);
-        ``only`` restricts to the named plugins, as a worker does.
+        ``disabled`` names plugins that are found but not loaded (default: those that the user has switched off);
+        ``only`` restricts to the named plugins, as a training worker does.
         """
         if safe_mode is None:
             safe_mode = os.environ.get("TLSTUDIO_SAFE_MODE", "") not in ("", "0")
-        registry, switched_off = cls(), set(disabled)
+        registry = cls()
+        switched_off = set(settings.load().disabled_plugins if disabled is None else disabled)
         wanted = None if only is None else {*only, BUILTINS}
         found = {entry.name: entry for entry in reversed(list(importlib.metadata.entry_points(group=GROUP)))}
         for entry in sorted(found.values(), key=lambda e: (e.name != BUILTINS, e.name)):

@@ -30,13 +30,16 @@ def long_run(digits_project: Path) -> Any:
         yield project, run, jobs.start_run(project, run.id, registry)
 
 
-def test_that_stopping_is_acknowledged_at_once_and_leaves_a_usable_best_model(long_run: Any, cli: Cli) -> None:
+@pytest.mark.parametrize("stop_after", [2, 15])  # while the head is being solved, and while everything learns
+def test_that_stopping_is_acknowledged_at_once_and_leaves_a_usable_best_model(
+    long_run: Any, cli: Cli, stop_after: int
+) -> None:
     project, run, job = long_run
     asked = acknowledged = 0.0
     events: list[Event] = []
     for event in job:
         events.append(event)
-        if isinstance(event, EpochDone) and event.epoch > 10 and not asked:
+        if isinstance(event, EpochDone) and event.epoch > stop_after and not asked:
             asked = time.time()
             job.send("stop")
         if isinstance(event, StopAcknowledged):

@@ -31,8 +31,10 @@ def card(backbone: str, preprocessing: Preprocessing, classes: int) -> ModelCard
 
 
 def heads(features: int) -> dict[str, nn.Module]:
+    standardized = StandardizedLinear(features, 5)
+    nn.init.normal_(standardized.linear.weight, std=0.1)  # it starts at zero, where every network gives the same
     return {
-        "mobilenet_v2": StandardizedLinear(features, 5),
+        "mobilenet_v2": standardized,
         "resnet18": MLPHead(features, 32, 5),
         "glyphnet": nn.Linear(features, 5),
         "swin_t": nn.Linear(features, 5),

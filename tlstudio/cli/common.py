@@ -14,9 +14,7 @@ RunId = Annotated[int, typer.Argument(metavar="RUN", help="The run's number.", s
 
 def registry() -> Registry:
     """The plugins that are installed and switched on."""
-    from tlstudio import settings
-
-    return Registry.discover(disabled=settings.load().disabled_plugins)
+    return Registry.discover()
 
 
 def run_as_dict(run: Run, project: Project) -> dict[str, Any]:

@@ -75,18 +75,19 @@ def follow(job: Job) -> Finished:
     in_main = threading.current_thread() is threading.main_thread()
     before = {s: signal.signal(s, on_interrupt) for s in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
     shown = _Progress()
+    last: Event | None = None
     try:
-        for event in job:
-            shown.show(event)
-            if isinstance(event, Failed):
-                raise JobFailed(event)
-            if isinstance(event, Finished):
-                return event
+        for last in job:  # to its very end, which is when the worker's process has ended too
+            shown.show(last)
     finally:
         shown.end()
         for number, handler in before.items():
             signal.signal(number, handler)
-    raise AssertionError("a job ended without a terminal event")
+    if isinstance(last, Failed):
+        raise JobFailed(last)
+    if not isinstance(last, Finished):
+        raise AssertionError("a job ended without a terminal event")
+    return last
 
 
 class _Progress:

@@ -253,9 +253,10 @@ class _Run:
             kept = clock.epoch if best else kept
             shown = {name: float(value) for name, value in values.items() if name != "best"}
             yield EpochDone(epoch=clock.epoch, step=clock.step, metrics=shown, best=best)
-            self._control.raise_if_stopped()
+            if self._control.stop_requested:  # what it has found so far is a model already
+                break
         clock.epoch = max(clock.epoch, last)  # one that found its optimum early leaves the numbering as announced
-        model = self._method.predictor()
+        model = self._runtime.place(self._method.predictor())  # solvers work on the CPU
         features, labels = self._features["val"]
         if len(labels):
             logits = logits_of_features(model, features, self._runtime.device)

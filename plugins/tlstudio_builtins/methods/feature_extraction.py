@@ -61,8 +61,7 @@ class FeatureExtraction:
 
     def solve(self, phase: Phase, data: SolveData) -> Iterator[dict[str, Any]]:
         assert isinstance(self._model.head, StandardizedLinear)
-        head = self._model.head.cpu()
-        yield from fit_logistic(head, data, self._options.l2)
+        yield from fit_logistic(self._model.head.cpu(), data, self._options.l2)
 
     def begin_features(self, phase: Phase, data: SolveData) -> None:
         if isinstance(self._model.head, StandardizedLinear):

@@ -54,9 +54,7 @@ class FineTuning:
     def solve(self, phase: Phase, data: SolveData) -> Iterator[dict[str, Any]]:
         head = self._model.head
         assert isinstance(head, StandardizedLinear)
-        device = next(head.parameters()).device
         yield from fit_logistic(head.cpu(), data)
-        head.to(device)
 
     def begin_features(self, phase: Phase, data: SolveData) -> None:
         if isinstance(self._model.head, StandardizedLinear):

@@ -16,7 +16,7 @@ STRENGTHS = tuple(10 ** (exponent / 2) for exponent in range(2, -11, -1))  # 10 
 
 
 def fit_logistic(head: StandardizedLinear, data: SolveData, l2: float = 0.0) -> Iterator[dict[str, Any]]:
-    """Fits ``head`` in place; yields ``l2, train_loss, train_accuracy, val_loss, val_accuracy, best``.
+    """Fits ``head`` in place, which holds the best solution so far at every yield; yields ``l2, train_loss, train_accuracy, val_loss, val_accuracy, best``.
 
     Minimises mean cross-entropy + λ/2 ‖W‖². With ``l2`` 0 it goes from strong to weak, each start being the last
     solution, and keeps the λ of the lowest validation loss; it ends when three weaker ones in a row were worse.
@@ -45,13 +45,14 @@ def fit_logistic(head: StandardizedLinear, data: SolveData, l2: float = 0.0) -> 
         if validated:
             values |= _scores(candidate, data.val, "val")
             loss = values["val_loss"]
-        yield {**values, "best": loss < best_loss}
-        worse = worse + 1 if loss >= best_loss else 0
-        if loss < best_loss:
-            best_loss, best_state = loss, candidate.state_dict()
+        better = loss < best_loss
+        worse = 0 if better else worse + 1
+        if better:
+            best_loss = loss
+            head.load_state_dict(candidate.state_dict())
+        yield {**values, "best": better}
         if worse >= 3:
             break
-    head.load_state_dict(best_state)
 
 
 def _linear(model: LogisticRegression, present: torch.Tensor, classes: int) -> dict[str, torch.Tensor]:

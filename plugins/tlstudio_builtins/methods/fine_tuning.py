@@ -82,7 +82,7 @@ class FineTuning:
         stages = len(context.descriptor.stages)
         trained = min(o.train_stages or stages, stages)
         what = "biases only" if o.bias_only else "all layers" if trained == stages else f"last {trained} stages"
-        augmentation = o.augmentation if o.augmentation != "auto" else "medium" if safe else "characters"
+        augmentation = o.augmentation if o.augmentation != "auto" else "light" if safe else "characters"
         return Phase(
             name="all",
             title=f"Fine-tuning, {what}",

@@ -16,7 +16,9 @@ STRENGTHS = tuple(10 ** (exponent / 2) for exponent in range(2, -11, -1))  # 10 
 
 
 def fit_logistic(head: StandardizedLinear, data: SolveData, l2: float = 0.0) -> Iterator[dict[str, Any]]:
-    """Fits ``head`` in place, which holds the best solution so far at every yield; yields ``l2, train_loss, train_accuracy, val_loss, val_accuracy, best``.
+    """Fits ``head`` in place, which holds the best solution so far at every yield.
+
+    Yields ``l2, train_loss, train_accuracy, val_loss, val_accuracy, best``.
 
     Minimises mean cross-entropy + λ/2 ‖W‖². With ``l2`` 0 it goes from strong to weak, each start being the last
     solution, and keeps the λ of the lowest validation loss; it ends when three weaker ones in a row were worse.

@@ -107,10 +107,10 @@ class FineTuningOptions(Options):
         le=10_000,
     )
     learning_rate: float = option(
-        1e-3, title="Learning rate, head", help="At its peak, after warm-up.", gt=0.0, le=10.0
+        3e-4, title="Learning rate, head", help="At its peak, after warm-up.", gt=0.0, le=10.0
     )
     backbone_rate: float = option(
-        0.1,
+        1.0,
         title="Backbone rate",
         help="The last stage learns at this share of the head's rate.",
         unit="× head",
@@ -158,7 +158,7 @@ class FineTuningOptions(Options):
         "auto",
         title="Augmentation",
         help="characters: small rotations, shifts and scales. light: random crop and mirror. medium: light, "
-        "TrivialAugmentWide and erasing. auto: medium, or characters where a mirrored picture means something else.",
+        "TrivialAugmentWide and erasing. auto: light, or characters where a mirrored picture means something else.",
     )
     flip: Literal["auto", "on", "off"] = option(
         "auto",

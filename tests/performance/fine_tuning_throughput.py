@@ -82,7 +82,7 @@ def _loops(backbone: str, classes: list[str], split: SplitData, folder: Path):  
         backbone=network,
         descriptor=descriptor,
         preprocessing=preprocessing,
-        options=chosen.options(batch_size=BATCH, stages="one", epochs=1, augmentation="light"),
+        options=chosen.options(batch_size=BATCH, stages="one", epochs=1, augmentation="light", batch_norm="train"),
         class_names=tuple(classes),
         class_counts=(1,) * len(classes),
         task="classification",

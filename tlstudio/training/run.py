@@ -93,6 +93,7 @@ class _Run:
             gflops=self._descriptor.gflops * (self._preprocessing.crop / self._descriptor.input_size) ** 2,
             training=bool(pictures),
             name=self._descriptor.id,
+            batch_size=pictures[0].streams[0].batch_size if pictures else 32,
         )
         torch.use_deterministic_algorithms(self._spec.runtime.deterministic, warn_only=True)
         yield RuntimeChosen(

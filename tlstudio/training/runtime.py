@@ -73,8 +73,13 @@ def choose(
     gflops: float,
     training: bool,
     name: str,
+    batch_size: int = 32,
 ) -> Runtime:
-    """Decides; ``name`` identifies the network, so that a machine measures it once and then keeps to its choice."""
+    """Decides; ``name`` identifies the network, so that a machine measures it once and then keeps to its choice.
+
+    ``gflops`` for one picture of ``crop`` pixels. It is measured at ``batch_size`` where that takes no more than
+    seconds: how much a precision gains depends on it.
+    """
     device, device_reason = _device(preferences.device)
     threads = torch.get_num_threads()
     workers = preferences.workers if preferences.workers >= 0 else _workers(device)
@@ -83,7 +88,7 @@ def choose(
         (precision, memory_format), reason = candidates[0], "as set"
     else:
         precision, memory_format, reason = _fastest(
-            candidates, model, device, crop=crop, gflops=gflops, training=training, name=name
+            candidates, model, device, crop=crop, gflops=gflops, training=training, name=name, batch_size=batch_size
         )
     return Runtime(
         device=device,
@@ -147,7 +152,13 @@ def _candidates(preferences: RuntimePreferences, device: torch.device) -> list[t
         formats = [torch.contiguous_format, torch.channels_last]
     else:
         formats = [torch.channels_last if preferences.memory_format == "channels-last" else torch.contiguous_format]
-    return [(precision, memory_format) for precision in precisions for memory_format in formats]
+    # bfloat16 without channels-last is never the fastest; where both are free it is not worth a measurement.
+    return [
+        (precision, memory_format)
+        for precision in precisions
+        for memory_format in formats
+        if precision == "float32" or memory_format == formats[-1]
+    ]
 
 
 def _fastest(
@@ -159,12 +170,16 @@ def _fastest(
     gflops: float,
     training: bool,
     name: str,
+    batch_size: int,
 ) -> tuple[str, torch.memory_format, str]:
-    key = _machine_key(name, crop, training, device, candidates)
+    batch = max(1, min(batch_size, int(10 / max(gflops, 0.02)))) if device.type == "cpu" else batch_size
+    key = _machine_key(f"{name}, batch {batch}", crop, training, device, candidates)
     seconds = _remembered(key)
     if seconds is None or len(seconds) != len(candidates):
-        batch = max(1, min(16, int(2.0 / max(gflops, 0.02)))) if device.type == "cpu" else 32
-        seconds = [_measure(model, device, c, crop=crop, batch=batch, training=training) for c in candidates]
+        seconds = []
+        for candidate in candidates:
+            limit = 1.5 * min(seconds, default=float("inf"))
+            seconds.append(_measure(model, device, candidate, crop=crop, batch=batch, training=training, limit=limit))
         _remember(key, seconds)
     plain, best = seconds[0], min(range(len(candidates)), key=seconds.__getitem__)
     if plain < seconds[best] * _WORTH_IT:
@@ -196,8 +211,12 @@ def _measure(
     crop: int,
     batch: int,
     training: bool,
+    limit: float = float("inf"),
 ) -> float:
-    """Seconds a pass over ``batch`` random pictures, on a copy of the model; infinite where it is not possible."""
+    """Seconds a pass over ``batch`` pictures, on a copy of the model; infinite where it is not possible.
+
+    One whose first pass takes longer than ``limit`` seconds is not timed again.
+    """
     precision, memory_format = candidate
     probe = place(copy.deepcopy(model), device, memory_format).eval()
     for parameter in probe.parameters():
@@ -214,8 +233,10 @@ def _measure(
 
     try:
         with torch.set_grad_enabled(training):
+            started = time.perf_counter()
             once()
-            return _best_time(once)
+            first = time.perf_counter() - started
+            return first if first > 2 * limit else _best_time(once)
     except RuntimeError:
         return float("inf")  # an operator without this precision; another candidate is used
 

@@ -24,6 +24,19 @@ def permutation(count: int, seed: int, *where: str | int) -> list[int]:
     return order
 
 
+def seed_step(seed: int, device: torch.device) -> None:
+    """Seeds what dropout and its like draw from, on the CPU and on ``device``.
+
+    ``torch.manual_seed`` would do the same, but notes a call, with its stack, for every accelerator that has not been
+    initialised: too slow, and without end, for something done at each step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 @contextmanager
 def local_randomness(seed: int) -> Iterator[None]:
     """Code inside draws from torch's global CPU generator as if freshly seeded; outside nothing has changed."""

@@ -12,7 +12,7 @@ from tlstudio.api.errors import TrainingError
 from tlstudio.api.events import EpochDone, Event, Message, StepDone
 from tlstudio.api.method import Batch, Method, Phase, StepState
 from tlstudio.control import Control
-from tlstudio.seeding import derive, generator
+from tlstudio.seeding import derive, generator, seed_step
 from tlstudio.training.averaging import WeightAverage
 from tlstudio.training.batch_norm import freeze_all_but, set_training_modes
 from tlstudio.training.runtime import Runtime
@@ -157,7 +157,7 @@ class PhaseLoop:
     ) -> tuple[torch.Tensor, list[torch.Tensor], int, dict[str, float]]:
         """Returns the loss, correct answers of each batch (still on the device), pictures, and the method's logs."""
         place = (self._phase.name, step)
-        torch.manual_seed(derive(self._seed, "step", *place))
+        seed_step(derive(self._seed, "step", *place), self._runtime.device)
         scale = factor(self._phase.schedule, step, self._steps)
         for parameters, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             parameters["lr"] = rate * scale

@@ -29,7 +29,7 @@ run: environment
 	@$(BIN)/tlstudio
 
 test: environment-dev
-	QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(PYTEST)
+	QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST)
 
 check: environment-dev
 	$(BIN)/ruff check .

@@ -233,7 +233,7 @@ class StartPage(Page):
         self.session.set_status("The demo is running")
 
     @Slot(dict)
-    def _on_demo_finished(self, _result: dict[str, Any]) -> None:
+    def _on_demo_finished(self, result: dict[str, Any]) -> None:
         self._on_demo_ended()
         self.demo.setVisible(False)
         try:
@@ -241,7 +241,7 @@ class StartPage(Page):
         except StudioError as error:
             self.notice.set(str(error), "error")
             return
-        self.session.say("ok", "The demo is done. Compare its runs here; each opens with its results.")
+        self.session.say("ok", _summary(result))
         self.session.show_page("runs")
 
     @Slot()
@@ -249,6 +249,16 @@ class StartPage(Page):
         self.demo_button.setEnabled(True)
         self.demo_card.setVisible(True)
         self.session.set_status("")
+
+
+def _summary(result: dict[str, Any]) -> str:
+    """What the demo reached, in three sentences."""
+    export, guess = result["export"], result["prediction"]
+    return (
+        f"The demo is done: {Path(export['path']).name} was verified in a clean process on {export['images']} pictures "
+        f"and takes {Path(guess['file']).name} for a {guess['class']} with {100 * guess['probability']:.0f} %. "
+        "Compare its runs here; each opens with its results."
+    )
 
 
 def _free(folder: Path) -> Path:

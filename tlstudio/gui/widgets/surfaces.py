@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from tlstudio.gui import icons, theme
@@ -119,6 +119,11 @@ class EmptyState(QWidget):
         column.addStretch(3)
         self.setAccessibleName(title)
         self.setAccessibleDescription(text)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        # A centred label is given the height of one line, however many it needs.
+        self.text.setMinimumHeight(self.text.heightForWidth(self.text.width()))
+        super().showEvent(event)
 
     def add_action(self, widget: QWidget) -> QWidget:
         """Adds a further button beside the first."""

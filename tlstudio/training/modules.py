@@ -36,10 +36,10 @@ class StandardizedLinear(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def fit_scale(self, features: torch.Tensor) -> None:
-        """Takes mean and spread from ``features [N, D]``; features that never vary keep a spread of 1."""
+        """Takes mean and spread from ``features [N, D]``; features that hardly vary beside the others keep 1."""
         self.mean.copy_(features.mean(0))
         spread = features.std(0, correction=0)
-        self.std.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))
+        self.std.copy_(torch.where(spread > 1e-5 * spread.max(), spread, torch.ones_like(spread)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.linear((x - self.mean) / self.std)

@@ -13,14 +13,15 @@ def visible(x: FloatArray, left: float, right: float) -> slice:
 
 
 def peaks(x: FloatArray, y: FloatArray, bins: int) -> tuple[FloatArray, FloatArray]:
-    """Keeps the lowest and the highest point of each of ``bins`` stretches, so that no spike is lost.
+    """Keeps the lowest and the highest point of each of at most ``bins`` stretches, so that no spike is lost.
 
     Returns the points unchanged where there are no more than two for each bin.
     """
     n = x.size
     if bins < 1 or n <= 2 * bins:
         return x, y
-    size = n // bins
+    size = -(-n // bins)  # rounded up, so that what is left over is less than one bin
+    bins = n // size
     head = size * bins
     folded = y[:head].reshape(bins, size)
     starts = np.arange(bins) * size

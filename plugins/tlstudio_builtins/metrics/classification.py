@@ -5,6 +5,9 @@ it as zero (or one) would say something about the split, not about the model. Ar
 pictures both of the class and of others. Where nothing can be computed the value is NaN, and is left out by its users.
 """
 
+import warnings
+from collections.abc import Callable
+
 import torch
 from torchmetrics import Metric
 from torchmetrics.functional.classification import (
@@ -54,60 +57,55 @@ class Accuracy(_OfSplit):
         return (logits.argmax(1) == targets).float().mean()
 
 
-class Recall(_OfSplit):
+class _OfPredictions(_OfSplit):
+    """``score``: one of torchmetrics' functions of predicted and true classes."""
+
+    score: Callable[..., torch.Tensor]
+
     def _per_class(
         self, logits: torch.Tensor, targets: torch.Tensor, counts: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        values = multiclass_recall(logits.argmax(1), targets, self.num_classes, average="none")
+        values = type(self).score(logits.argmax(1), targets, self.num_classes, average="none")
         return values, counts > 0
+
+
+class Recall(_OfPredictions):
+    score = staticmethod(multiclass_recall)
 
 
 class BalancedAccuracy(Recall):
     """The mean of the classes' recalls."""
 
 
-class Precision(_OfSplit):
+class Precision(_OfPredictions):
     """A class that is never predicted counts with precision 0, as usual."""
 
-    def _per_class(
-        self, logits: torch.Tensor, targets: torch.Tensor, counts: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        values = multiclass_precision(logits.argmax(1), targets, self.num_classes, average="none")
-        return values, counts > 0
+    score = staticmethod(multiclass_precision)
 
 
-class F1(_OfSplit):
-    def _per_class(
-        self, logits: torch.Tensor, targets: torch.Tensor, counts: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        values = multiclass_f1_score(logits.argmax(1), targets, self.num_classes, average="none")
-        return values, counts > 0
+class F1(_OfPredictions):
+    score = staticmethod(multiclass_f1_score)
 
 
-class RocAuc(_OfSplit):
+class _OfScores(_OfSplit):
+    """``curve``: one of torchmetrics' areas, one class against the rest."""
+
+    curve: Callable[..., torch.Tensor]
+
     def _per_class(
         self, logits: torch.Tensor, targets: torch.Tensor, counts: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         defined = (counts > 0) & (counts < len(targets))
-        return _one_against_rest(multiclass_auroc, logits, targets, self.num_classes, defined), defined
+        if not bool(defined.any()):
+            return torch.zeros(self.num_classes), defined
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # classes without pictures are left out by the caller
+            return type(self).curve(logits.softmax(1), targets, self.num_classes, average="none"), defined
 
 
-class PrAuc(_OfSplit):
-    def _per_class(
-        self, logits: torch.Tensor, targets: torch.Tensor, counts: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        defined = (counts > 0) & (counts < len(targets))
-        return _one_against_rest(multiclass_average_precision, logits, targets, self.num_classes, defined), defined
+class RocAuc(_OfScores):
+    curve = staticmethod(multiclass_auroc)
 
 
-def _one_against_rest(  # type: ignore[no-untyped-def]  # ``curve``: one of torchmetrics' functions
-    curve, logits: torch.Tensor, targets: torch.Tensor, classes: int, defined: torch.Tensor
-) -> torch.Tensor:
-    if not bool(defined.any()):
-        return torch.zeros(classes)
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # classes without pictures are left out by the caller
-        values: torch.Tensor = curve(logits.softmax(1), targets, classes, average="none")
-    return values
+class PrAuc(_OfScores):
+    curve = staticmethod(multiclass_average_precision)

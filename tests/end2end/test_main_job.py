@@ -118,10 +118,12 @@ def test_that_imported_weights_are_used_and_better_than_random_ones(
     cli("project", "create", project)
     cli("data", "import", project, shared_data / "trashnet", "--name", "trash")
     cli("weights", "import", "mobilenet_v2", shared_data / "weights" / "mobilenet_v2_tvkeys.pth", "--name", "mine")
-    accuracy = {}
+    accuracy, ranking = {}, {}
     for backbone, weights in (("mine", ""), ("mobilenet_v2", "none")):
         arguments = ["train", project, "--dataset", "trash", "--backbone", backbone, "--method", "feature-extraction"]
         result = cli(*arguments, *(["--weights", weights] if weights else []), "--json").json
         accuracy[backbone] = result["metrics"]["test"]["accuracy"]
+        ranking[backbone] = sum(result["metrics"][split]["roc_auc_macro"] for split in ("val", "test")) / 2
     assert accuracy["mine"] > 0.5
-    assert accuracy["mine"] > accuracy["mobilenet_v2"]
+    # 32 pictures are too few to tell the two apart by accuracy; the area under the curve is steadier.
+    assert ranking["mine"] > ranking["mobilenet_v2"] + 0.03

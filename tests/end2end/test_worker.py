@@ -46,7 +46,7 @@ def test_that_stopping_is_acknowledged_at_once_and_leaves_a_usable_best_model(
             acknowledged = event.time
     assert isinstance(events[-1], Finished)
     assert events[-1].status == "stopped"
-    assert acknowledged - asked < 3.0, "0.1 s is the aim; a machine that tests on every core is granted more"
+    assert acknowledged - asked < 1.0, "a loaded machine is granted ten times the 0.1 s"
     assert project.run(run.id).state == "stopped"
     assert cli("evaluate", project.path, run.id, "--split", "val", "--json").json["metrics"]["accuracy"] > 0.7
     logged = [from_json(line) for line in (run.dir / "events.jsonl").read_text().splitlines()]

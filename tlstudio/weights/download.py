@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tlstudio import settings
 from tlstudio.api.backbone import Weights
 from tlstudio.api.errors import UsageError, WeightsError
 from tlstudio.api.events import Event, Message, Progress
@@ -34,7 +33,7 @@ def download_job(
     Returns ``{"backbone", "weights", "path", "size_bytes", "sha256"}``. Raises ``WeightsError``,
     ``UsageError``.
     """
-    registry = registry or Registry.discover(disabled=settings.load().disabled_plugins)
+    registry = registry or Registry.discover()
     descriptor = registry.backbone(backbone)
     if not descriptor.weights:
         raise UsageError(f"No weights are published for {descriptor.id}; import a file of your own instead.")

@@ -7,7 +7,6 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from tlstudio import settings
 from tlstudio.api.errors import WeightsError
 from tlstudio.api.events import Event, Message, Progress
 from tlstudio.control import Control
@@ -27,7 +26,7 @@ def import_job(
     ``WeightsError`` where the file does not match the backbone completely, ``UsageError`` for an unknown
     backbone or an unusable name.
     """
-    registry = registry or Registry.discover(disabled=settings.load().disabled_plugins)
+    registry = registry or Registry.discover()
     descriptor = registry.backbone(backbone)
     source = Path(file).expanduser().absolute()
     store.check_name(name, descriptor, registry.backbones())

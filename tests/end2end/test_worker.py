@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tlstudio import jobs, runs
-from tlstudio.api.events import EpochDone, Event, Failed, Finished, JobStarted, StepDone, StopAcknowledged, from_json
+from tlstudio.api.events import Acknowledged, EpochDone, Event, Failed, Finished, JobStarted, StepDone, from_json
 from tlstudio.project import Project
 from tlstudio.registry import Registry
 
@@ -42,7 +42,7 @@ def test_that_stopping_is_acknowledged_at_once_and_leaves_a_usable_best_model(
         if isinstance(event, EpochDone) and event.epoch > stop_after and not asked:
             asked = time.time()
             job.send("stop")
-        if isinstance(event, StopAcknowledged):
+        if isinstance(event, Acknowledged):
             acknowledged = event.time
     assert isinstance(events[-1], Finished)
     assert events[-1].status == "stopped"
@@ -51,7 +51,7 @@ def test_that_stopping_is_acknowledged_at_once_and_leaves_a_usable_best_model(
     assert cli("evaluate", project.path, run.id, "--split", "val", "--json").json["metrics"]["accuracy"] > 0.7
     logged = [from_json(line) for line in (run.dir / "events.jsonl").read_text().splitlines()]
     assert [type(e) for e in logged if not isinstance(e, StepDone)] == [
-        type(e) for e in events if not isinstance(e, StepDone | StopAcknowledged)
+        type(e) for e in events if not isinstance(e, StepDone | Acknowledged)
     ]
 
 

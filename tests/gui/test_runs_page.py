@@ -8,7 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from tests.gui import real_runs
-from tlstudio.api.events import EpochDone, Failed, Finished, PhaseStarted, StepDone, StopAcknowledged, to_json
+from tlstudio.api.events import Acknowledged, EpochDone, Failed, Finished, PhaseStarted, StepDone, to_json
 from tlstudio.gui.main_window import MainWindow
 from tlstudio.gui.pages.results import ResultsPage
 from tlstudio.gui.pages.run import RunPage
@@ -165,7 +165,7 @@ def test_that_the_story_tells_what_happens_in_sentences() -> None:
     story.add(PhaseStarted(index=0, count=2, name="head", title="head only", epochs=5, steps_per_epoch=3))
     for epoch, value in ((1, 0.5), (2, 0.5), (3, 0.75)):
         story.add(EpochDone(epoch=epoch, step=epoch, metrics={"val_accuracy": value}, best=True))
-    story.add(StopAcknowledged())
+    story.add(Acknowledged(command="stop"))
     story.add(Finished(status="stopped"))
     assert [entry.text for entry in story.entries] == [
         "phase 1 of 2: head only, 5 epochs",

@@ -37,6 +37,7 @@ class RuntimeChosen(Event):
     workers: int  # processes that load pictures
     threads: int
     reason: str
+    resumes: str = ""  # a sentence: how closely a run that was interrupted repeats an uninterrupted one here
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,10 @@ class Progress(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StepDone(Event):
-    """After an optimizer step (at most about 20 a second are sent). ``step`` counts over all phases from 1."""
+    """After an optimizer step (at most about 20 a second are sent). ``step`` counts over all phases from 1.
+
+    ``losses``: those of every step since the last such event, this one's at the end, so that no step goes unrecorded.
+    """
 
     step: int
     epoch: float  # over all phases, fractional
@@ -73,6 +77,7 @@ class StepDone(Event):
     progress: float = 0.0  # 0..1 of the whole run
     memory_bytes: int = 0  # of the worker, or of the GPU where there is one
     logs: dict[str, float] = dataclasses.field(default_factory=dict)
+    losses: list[float] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,16 +99,67 @@ class Message(Event):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StopAcknowledged(Event):
-    pass
+class Acknowledged(Event):
+    """A command has arrived; it is obeyed at the end of the step."""
+
+    command: str  # stop, park, hold, continue, checkpoint, evaluate, predict
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Waiting(Event):
+    """The run has not begun, since the device is in use. ``text`` says by what."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Resumed(Event):
+    """The run goes on from this step: what it had said of later ones no longer counts. ``text`` says why."""
+
+    step: int  # optimizer steps done, over all phases
+    epoch: int  # complete epochs, over all phases
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checkpointed(Event):
+    """Everything up to ``step`` is on disk."""
+
+    step: int
+    size_bytes: int
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Held(Event):
+    """The run waits after ``step`` with its model in memory."""
+
+    step: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Continued(Event):
+    """After ``Held``: it trains again."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Answered(Event):
+    """To a question put to a run that holds. ``result``: as of ``tlstudio evaluate`` or ``predict``; or ``error``."""
+
+    command: str  # evaluate, predict
+    result: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finished(Event):
-    """The job is done. ``result`` is what the command line prints; ``status`` is finished or stopped."""
+    """The job is done. ``result`` is what the command line prints.
+
+    ``status``: finished; stopped (by the user, the best model is kept); parked (goes on when it is resumed;
+    ``result`` then has ``reason``, a sentence, and ``reason_kind``: asked, disk-full or signal).
+    """
 
     terminal: ClassVar[bool] = True
-    status: Literal["finished", "stopped"] = "finished"
+    status: Literal["finished", "stopped", "parked"] = "finished"
     result: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -121,8 +177,8 @@ class Failed(Event):
 _TYPES: dict[str, type[Event]] = {
     cls.__name__: cls
     for cls in (
-        JobStarted, RuntimeChosen, PhaseStarted, Progress, StepDone, EpochDone, Message, StopAcknowledged,
-        Finished, Failed,
+        JobStarted, RuntimeChosen, PhaseStarted, Progress, StepDone, EpochDone, Message, Acknowledged, Waiting,
+        Resumed, Checkpointed, Held, Continued, Answered, Finished, Failed,
     )
 }  # fmt: skip
 

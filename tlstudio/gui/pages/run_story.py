@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from tlstudio.api.events import (
+    Acknowledged,
     EpochDone,
     Event,
     Failed,
@@ -15,7 +16,6 @@ from tlstudio.api.events import (
     Progress,
     RuntimeChosen,
     StepDone,
-    StopAcknowledged,
 )
 from tlstudio.gui.plots.curves import RunCurves, is_share, metric_title
 
@@ -84,7 +84,7 @@ class RunStory:
                 self._say(event, "the worker has started")
             case Message():
                 self._say(event, event.text, event.level)
-            case StopAcknowledged():
+            case Acknowledged(command="stop"):
                 self.stopping = True
                 self._say(event, "stop acknowledged; the best model so far is kept", "warning")
             case Finished():

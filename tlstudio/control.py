@@ -18,6 +18,7 @@ class Control:
     def __init__(self) -> None:
         self._stop, self._park, self._hold = threading.Event(), threading.Event(), threading.Event()
         self._checkpoint = threading.Event()
+        self.park_reason = ("Parked as asked. Resume it to go on.", "asked")  # a sentence, and its kind
         self._questions: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._news = threading.Event()
 
@@ -27,6 +28,8 @@ class Control:
             case "stop":
                 self._stop.set()
             case "park":
+                if "reason" in arguments:
+                    self.park_reason = (str(arguments["reason"]), str(arguments.get("kind", "asked")))
                 self._park.set()
             case "hold":
                 self._hold.set()
@@ -51,6 +54,7 @@ class Control:
 
     @property
     def hold_requested(self) -> bool:
+        """May change at any moment, in either direction."""
         return self._hold.is_set()
 
     @property
@@ -92,7 +96,7 @@ class Control:
         """Likewise, or :class:`Parked` once the run is to be parked."""
         self.raise_if_stopped()
         if self.park_requested:
-            raise Parked("Parked as asked.")
+            raise Parked(*self.park_reason)
 
 
 class Parked(Exception):

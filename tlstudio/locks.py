@@ -65,7 +65,7 @@ class FileLock:
 
 
 def holder(path: Path) -> dict[str, Any] | None:
-    """What the process that holds the lock wrote down; ``None`` where nobody holds it. ``{}``: held, by whom unknown."""
+    """What the process that holds the lock wrote down: ``None`` where nobody holds it, ``{}`` where that is unknown."""
     if _name(path) in _HELD:
         return _HELD[_name(path)]
     try:

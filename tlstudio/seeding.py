@@ -1,9 +1,11 @@
 """Randomness as a pure function of where it is needed, so that resuming a run is arithmetic."""
 
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
@@ -25,12 +27,15 @@ def permutation(count: int, seed: int, *where: str | int) -> list[int]:
 
 
 def seed_step(seed: int, device: torch.device) -> None:
-    """Seeds what dropout and its like draw from, on the CPU and on ``device``.
+    """Seeds what dropout and its like draw from, on the CPU and on ``device``, and what plugins may draw from: the
+    global generators of Python and NumPy.
 
     ``torch.manual_seed`` would do the same, but notes a call, with its stack, for every accelerator that has not been
     initialised: too slow, and without end, for something done at each step.
     """
     torch.default_generator.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
     if device.type == "cuda":
         torch.cuda.manual_seed_all(seed)
     elif device.type == "mps":

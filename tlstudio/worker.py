@@ -1,8 +1,8 @@
 """The child process that does the work: a run's folder or a named job in, events out.
 
-``python -m tlstudio.worker RUN_DIR`` trains; ``python -m tlstudio.worker --job NAME`` reads the job's arguments as
-one JSON line from standard input. Events go to standard output, one JSON object a line (and into the run's
-``events.jsonl``); commands (``stop``) come in on standard input, a line each.
+``python -m tlstudio.worker RUN_DIR`` trains, going on where an interrupted run stood; ``python -m tlstudio.worker --job
+NAME`` reads the job's arguments as one JSON line from standard input. Events go to standard output, one JSON object a
+line (and into the run's ``events.jsonl``); commands come in on standard input, and into the run's mailbox.
 """
 
 import faulthandler
@@ -14,13 +14,20 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from tlstudio import mailbox
 from tlstudio.api.errors import StoppedByUser, StudioError
-from tlstudio.api.events import Event, Failed, Finished, JobStarted, StopAcknowledged, to_json
+from tlstudio.api.events import Acknowledged, Event, Failed, Finished, JobStarted, to_json
 from tlstudio.control import Control
+from tlstudio.event_log import EventLog
+from tlstudio.locks import FileLock, holder
+from tlstudio.training import checkpoint_files
+
+LOCK = "worker.lock"  # in a run's folder; held for as long as a worker lives
+_MAILBOX_S = 0.05
+_ENDING = "The system asked the worker to end (a shutdown, perhaps). Resume the run to go on."
 
 JOBS = {
     "train": "tlstudio.training.run:train",
@@ -36,13 +43,40 @@ JOBS = {
 }
 
 
-def events_of(name: str, arguments: dict[str, Any], control: Control, log: TextIO | None = None) -> Iterator[Event]:
-    """Runs a job in this process. The last event is terminal, whatever happens. ``log`` receives every event."""
-    for event in _guarded(name, arguments, control):
-        if log is not None:
-            log.write(to_json(event) + "\n")
-            log.flush()
-        yield event
+def events_of(name: str, arguments: dict[str, Any], control: Control) -> Iterator[Event]:
+    """Runs a job in this process. The last event is terminal, whatever happens."""
+    yield from _guarded(name, arguments, control)
+
+
+def run_events(
+    run_dir: Path,
+    control: Control,
+    lines: Iterator[str] | None = None,
+    tell: Callable[[Event], None] | None = None,
+) -> Iterator[Event]:
+    """Trains a run in this process; every event is in its history before it is handed out.
+
+    Only one process at a time may work on a run; for others the only event is ``Failed``. ``lines``: commands, beside
+    those that come by the mailbox. ``tell`` is given what has to be said while the run works: acknowledgements.
+    """
+    lock = FileLock(run_dir / LOCK)
+    if not lock.acquire():
+        who = holder(lock.path) or {}
+        yield Failed(sentence=f"Run {run_dir.name} is being trained already, by process {who.get('pid', '?')}.")
+        return
+    try:
+        checkpoint_files.begin(run_dir)
+        with EventLog(run_dir, control) as log:
+            listener = _Listener(run_dir, control, log, tell, lines)
+            for event in _guarded("train", {"run_dir": str(run_dir)}, control):
+                if event.terminal:
+                    listener.end()  # a terminal event is the last of its history
+                log.write(event)
+                yield event
+        if isinstance(event, Finished) and event.status == "finished":
+            checkpoint_files.discard(run_dir)
+    finally:
+        lock.release()
 
 
 def _guarded(name: str, arguments: dict[str, Any], control: Control) -> Iterator[Event]:
@@ -103,13 +137,58 @@ def _lines_in() -> Iterator[str]:
         yield from (line.decode("utf-8", errors="replace").strip() for line in lines)
 
 
-def _listen(lines: Iterator[str], control: Control, wire: _Wire, stop_at_end: bool) -> None:
+def _listen(lines: Iterator[str], control: Control, tell: Callable[[Event], None]) -> None:
     for line in lines:
-        if line == "stop":
-            control.request_stop()
-            wire.send(StopAcknowledged())
-    if stop_at_end:  # whoever asked for this job is gone, and so is the use of its result
-        control.request_stop()
+        if said := obey(line, control):
+            tell(said)
+    control.request("stop")  # whoever asked for this job is gone, and so is the use of its result
+
+
+def obey(line: str, control: Control) -> Event | None:
+    """Hands a command on; what there is to say about it at once."""
+    command = mailbox.decode(line)
+    if command is None or not control.request(**command):
+        return None
+    return Acknowledged(command=command["command"])
+
+
+class _Listener:
+    """Commands from the parent, and from processes that did not start this one."""
+
+    def __init__(
+        self,
+        run_dir: Path,
+        control: Control,
+        log: EventLog,
+        tell: Callable[[Event], None] | None,
+        lines: Iterator[str] | None,
+    ) -> None:
+        self._control, self._log, self._tell = control, log, tell
+        self._lock, self._ended = threading.Lock(), threading.Event()
+        threading.Thread(target=self._read_mail, args=(mailbox.Reader(run_dir),), daemon=True).start()
+        if lines is not None:
+            threading.Thread(target=self._read_lines, args=(lines,), daemon=True).start()
+
+    def end(self) -> None:
+        with self._lock:
+            self._ended.set()
+
+    def _read_mail(self, reader: mailbox.Reader) -> None:
+        while not self._ended.wait(_MAILBOX_S):
+            for line in reader.lines():
+                self._obey(line)
+
+    def _read_lines(self, lines: Iterator[str]) -> None:
+        for line in lines:
+            self._obey(line)
+
+    def _obey(self, line: str) -> None:
+        with self._lock:
+            said = None if self._ended.is_set() else obey(line, self._control)
+            if said:
+                self._log.write(said)
+                if self._tell:
+                    self._tell(said)
 
 
 def main(argv: list[str]) -> int:
@@ -122,19 +201,27 @@ def main(argv: list[str]) -> int:
 
     installer.activate()
     if argv[:1] == ["--job"]:
-        name, arguments, run_dir = argv[1], json.loads(next(lines)), None
-    else:
-        run_dir = Path(argv[0])
-        name, arguments = "train", {"run_dir": str(run_dir)}
-        _log_to(run_dir / "log.txt")
-    threading.Thread(target=_listen, args=(lines, control, wire, run_dir is None), daemon=True).start()
+        name, arguments = argv[1], json.loads(next(lines))
+        threading.Thread(target=_listen, args=(lines, control, wire.send), daemon=True).start()
+        return _send_all(events_of(name, arguments, control), wire)
+    run_dir = Path(argv[0])
+    _log_to(run_dir / "log.txt")
+    signal.signal(signal.SIGTERM, lambda *_: _park_soon(control))
+    return _send_all(run_events(run_dir, control, lines, wire.send), wire)
+
+
+def _park_soon(control: Control) -> None:
+    """In a thread of its own, since a signal may come while this one holds the lock that a request takes."""
+    threading.Thread(target=control.request, args=("park",), kwargs={"reason": _ENDING, "kind": "signal"}).start()
+
+
+def _send_all(events: Iterator[Event], wire: _Wire) -> int:
     status = 0
-    with (run_dir / "events.jsonl").open("a", encoding="utf-8") if run_dir else nullcontext() as log:
-        for event in events_of(name, arguments, control, log):
-            wire.send(event)
-            if isinstance(event, Failed):
-                sys.stderr.write(event.traceback)
-                status = event.exit_status
+    for event in events:
+        wire.send(event)
+        if isinstance(event, Failed):
+            sys.stderr.write(event.traceback)
+            status = event.exit_status
     return status
 
 

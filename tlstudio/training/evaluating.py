@@ -50,30 +50,20 @@ def validator(
     runtime: Runtime,
     scores: Scores,
     batch_size: int,
-) -> Callable[[], dict[str, float]]:
-    """What a phase calls after each epoch: values named ``val_...``; nothing where there is no validation split."""
+) -> Callable[[], Generator[Event, None, dict[str, float]]]:
+    """What a phase runs after each epoch: values named ``val_...``; nothing where there is no validation split."""
 
-    def validate() -> dict[str, float]:
+    def validate() -> Generator[Event, None, dict[str, float]]:
         if not split.labels:
             return {}
         model = method.predictor()
         if features is not None:
             logits, targets = logits_of_features(model, features[0], runtime.device), features[1]
         else:
-            logits, targets, _ = _drain(logits_of_split(model, split, preprocessing, runtime, batch_size))
+            logits, targets, _ = yield from logits_of_split(model, split, preprocessing, runtime, batch_size)
         return {f"val_{name}": value for name, value in scores.compute(logits, targets).items()}
 
     return validate
-
-
-def _drain(events: Generator[Event, None, Logits]) -> Logits:
-    """Runs a generator to its end for its result alone: an epoch's validation needs no progress of its own."""
-    try:
-        while True:
-            next(events)
-    except StopIteration as stop:
-        result: Logits = stop.value
-        return result
 
 
 def rank_by(scores: Scores) -> Callable[[dict[str, float]], tuple[float, float]]:

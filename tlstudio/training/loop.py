@@ -1,28 +1,41 @@
-"""One phase: batches in, optimizer steps, validation after each epoch, events out."""
+"""One phase: batches in, optimizer steps, validation after each epoch, events out; can be left after any step."""
 
+import contextlib
 import dataclasses
 import math
 import time
 from collections.abc import Callable, Generator
+from typing import Any
 
 import torch
 from torch import nn
 
 from tlstudio.api.errors import TrainingError
-from tlstudio.api.events import EpochDone, Event, Message, StepDone
-from tlstudio.api.method import Batch, Method, Phase, StepState
+from tlstudio.api.events import EpochDone, Event, Message, Progress, StepDone
+from tlstudio.api.method import Method, Phase
 from tlstudio.control import Control
-from tlstudio.seeding import derive, generator, seed_step
 from tlstudio.training.averaging import WeightAverage
-from tlstudio.training.batch_norm import freeze_all_but, set_training_modes
+from tlstudio.training.batch_norm import set_training_modes
+from tlstudio.training.optimizers import NamedOptimizer
 from tlstudio.training.runtime import Runtime
-from tlstudio.training.schedule import factor
-from tlstudio.training.sources import Source, together
+from tlstudio.training.sources import Source, Streams
+from tlstudio.training.stepping import Batches, Stepper, StepResult
+from tlstudio.training.tensors import Tensors, under
 
 _EVENT_INTERVAL_S = 0.05
+_VALIDATION_PROGRESS_S = 1.0  # a validation that takes longer shows how far it is
+_RUNAWAY = 1e3  # times the first loss of the phase, for this many steps in a row: diverged
+_RUNAWAY_STEPS = 10
+_BAD_FILES, _BAD_SHARE = 20, 0.05  # how many files of a stream may turn out unreadable: the larger of the two
+_NAMED_FILES = 10  # each of them in a message of its own, the others counted
 
-Validate = Callable[[], dict[str, float]]
+Validate = Callable[[], Generator[Event, None, dict[str, float]]]
 Rank = Callable[[dict[str, float]], tuple[float, float]]
+Boundary = Callable[[], Generator[Event, None, None]]
+
+
+class Diverged(Exception):
+    """The loss or a weight is no longer a number of any use."""
 
 
 @dataclasses.dataclass
@@ -45,7 +58,7 @@ class Best:
 
 @dataclasses.dataclass
 class Clock:
-    """Where the run is, over all its phases."""
+    """Where the run is, over all its phases and over interruptions. Seconds are those in which it worked."""
 
     total_steps: int
     step: int = 0
@@ -53,6 +66,7 @@ class Clock:
     images: int = 0
     training_seconds: float = 0.0
     validation_seconds: float = 0.0
+    total_seconds: float = 0.0
     last_event: float = 0.0
 
     def eta(self) -> float:
@@ -60,8 +74,30 @@ class Clock:
         return round(spent / self.step * max(0, self.total_steps - self.step), 1) if self.step >= 3 else -1.0
 
 
+@dataclasses.dataclass
+class _Place:
+    """Where a phase is. ``batch``: the next of the epoch; ``step``: optimizer steps done in the phase."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    first_step: int = 0  # of the run, when the phase began
+    first_loss: float = math.nan
+    runaway: int = 0
+    hits: int | None = None  # correct answers in this epoch, where the method tells them
+    seen: int = 0
+    best: tuple[float, float] = (-math.inf, -math.inf)
+    waited: int = 0
+    losses: list[float] = dataclasses.field(default_factory=list)  # of this epoch
+    told: list[str] = dataclasses.field(default_factory=list)  # files that could not be read
+
+
 class PhaseLoop:
-    """Runs one phase of ``method`` on ``model``; what it learns about time and the best model outlives it."""
+    """Runs one phase of ``method`` on ``model``; what it learns about time and the best model outlives it.
+
+    ``boundary`` is called between two steps, twenty times a second or (``every_step``) after each, and between two
+    epochs: it writes checkpoints, waits or raises. Raises :class:`Diverged`, and ``OutOfMemoryInUpdate``.
+    """
 
     def __init__(
         self,
@@ -77,190 +113,224 @@ class PhaseLoop:
         validate: Validate,
         rank: Rank,
         control: Control,
+        boundary: Boundary,
+        every_step: bool = False,
     ) -> None:
-        self._method, self._model, self._phase, self._sources = method, model, phase, sources
-        self._runtime, self._seed, self._clock, self._best = runtime, seed, clock, best
-        self._validate, self._rank, self._control = validate, rank, control
-        self._steps_per_epoch = steps_per_epoch(phase, sources)
-        self._steps = phase.epochs * self._steps_per_epoch
-        self._optimizer, self._rates = _make_optimizer(model, phase)
+        self._method, self._model, self._phase, self._streams = method, model, phase, Streams(sources)
+        self._runtime, self._clock, self._best = runtime, clock, best
+        self._validate, self._rank, self._control, self._boundary = validate, rank, control, boundary
+        self._every_step = every_step
+        self.steps = phase.epochs * steps_per_epoch(phase, sources)
+        self.optimizer = NamedOptimizer(model, phase)
+        self.stepper = Stepper(method, phase, self.optimizer, runtime, seed, self.steps)
         self._average = WeightAverage(model, phase.ema) if phase.ema else None
-        self._told_failures = 0
+        self._place = _Place(first_step=clock.step)
+        self._hits: list[torch.Tensor] = []  # since the last look
+        self._losses: list[torch.Tensor] = []  # likewise
+        self._logs: dict[str, float] = {}
+
+    # --- what a checkpoint holds ---------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """What is not a tensor; call :meth:`look` first."""
+        averaged = self._average.updates if self._average else 0
+        extra = {"others": self._streams.others, "averaged": averaged, "parts": self.stepper.parts}
+        return {**dataclasses.asdict(self._place), **extra, "rate": self.stepper.rate}
+
+    def tensors(self) -> Tensors:
+        averages = self._average.tensors() if self._average else {}
+        return {
+            **{f"optimizer/{name}": t for name, t in self.optimizer.tensors().items()},
+            **{f"average/{name}": t for name, t in averages.items()},
+        }
+
+    def put_back(self, state: dict[str, Any], tensors: Tensors) -> None:
+        values = {field.name: state[field.name] for field in dataclasses.fields(_Place)}
+        self._place = _Place(**{**values, "best": tuple(values["best"])})
+        self._streams.others = {name: (place[0], place[1]) for name, place in state["others"].items()}
+        self.stepper.parts, self.stepper.rate = state["parts"], state["rate"]
+        self.optimizer.put_back(under("optimizer/", tensors))
+        if self._average:
+            self._average.put_back(under("average/", tensors), state["averaged"])
+
+    @contextlib.contextmanager
+    def as_validated(self) -> Generator[None, None, None]:
+        """Inside, the model is the one that would be validated now: with averaged weights, where there are any."""
+        with self._average.in_place(self._model) if self._average else contextlib.nullcontext():
+            yield
+        set_training_modes(self._model, self._phase.batch_norm)
+
+    # --- the phase -----------------------------------------------------------------------------------------
 
     def run(self) -> Generator[Event, None, None]:
-        phase_best, waited, start = (-math.inf, -math.inf), 0, self._clock.step
-        for epoch in range(self._phase.epochs):
-            train_values = yield from self._train_epoch(epoch)
-            if self._control.stop_requested and not train_values:
+        place = self._place
+        while place.epoch < self._phase.epochs:
+            yield from self._train_epoch()
+            if self._control.stop_requested and not place.losses:
                 return
-            self._clock.epoch += 1
-            values = yield from self._validated(train_values)
+            values = yield from self._validated()
+            if values is None:  # somebody wants to leave, and there is a model already
+                return
             rank = self._rank_of(values)
-            if rank > phase_best:
-                phase_best, waited = rank, 0
+            if rank > place.best:
+                place.best, place.waited = rank, 0
             else:
-                waited += 1
+                place.waited += 1
+            place.epoch, place.batch, place.hits, place.seen = place.epoch + 1, 0, None, 0
+            place.losses = []
             if self._control.stop_requested:
                 return
-            if self._phase.patience and waited >= self._phase.patience and epoch + 1 < self._phase.epochs:
+            if self._phase.patience and place.waited >= self._phase.patience and place.epoch < self._phase.epochs:
                 yield Message(
-                    text=f"{self._phase.title}: stopped early after {epoch + 1} epochs, since the validation score "
-                    f"had not improved for {waited}."
+                    text=f"{self._phase.title}: stopped early after {place.epoch} epochs, since the validation score "
+                    f"had not improved for {place.waited}."
                 )
-                self._clock.total_steps -= self._steps - (self._clock.step - start)
+                self._clock.total_steps -= self.steps - (self._clock.step - place.first_step)
                 return
+            if place.epoch < self._phase.epochs:
+                yield from self._boundary()
 
-    def _train_epoch(self, epoch: int) -> Generator[Event, None, dict[str, float]]:
+    def _train_epoch(self) -> Generator[Event, None, None]:
         set_training_modes(self._model, self._phase.batch_norm)
-        step = epoch * self._steps_per_epoch
-        losses: list[torch.Tensor] = []
-        hits: list[torch.Tensor] = []
-        checked = seen = 0
-        group: list[dict[str, Batch]] = []
+        place = self._place
+        group: list[Batches] = []
         started = time.perf_counter()
-        batches = together(self._sources, epoch)
-        while not self._control.stop_requested:
-            batch = next(batches, None)
-            if batch is not None:
-                group.append(batch)
-            if not group or (batch is not None and len(group) < self._phase.accumulate):
-                if batch is None:
-                    break
+        for number, batch in self._streams.epoch(place.epoch, place.batch):
+            group.append(batch)
+            if len(group) < self._phase.accumulate and number + 1 < len(self._streams):
                 continue
-            loss, right, count, logs = self._step(group, epoch, step)
-            step += 1
-            losses.append(loss)
-            hits += right
-            seen, group = seen + count, []
-            self._clock.step += 1
-            self._clock.images += count
+            self._count(self.stepper.step(group, place.epoch, place.step))
+            place.batch, group = number + 1, []
             now = time.perf_counter()
             self._clock.training_seconds += now - started
             started = now
-            if now - self._clock.last_event >= _EVENT_INTERVAL_S or step % self._steps_per_epoch == 0:
-                self._clock.last_event = now
-                self._check_finite(losses[checked:])
-                checked = len(losses)
-                yield self._event(float(losses[-1]), step, epoch, logs)
-                yield from self._tell_failures()
+            last = place.batch >= len(self._streams)
+            pressing = self._control.interrupted or self._every_step
+            if last or pressing or now - self._clock.last_event >= _EVENT_INTERVAL_S:
+                yield from self.look()
+                if not last or pressing:
+                    yield from self._boundary()
+                if self._control.stop_requested:
+                    return
                 started = time.perf_counter()
-        if not losses:
-            return {}
-        self._check_finite(losses[checked:])
-        values = {"train_loss": float(torch.stack(losses).mean())}
-        if hits:
-            values["train_accuracy"] = float(torch.stack(hits).sum()) / seen
-        return values
+        if group:  # the epoch's last batches could not be read
+            self._count(self.stepper.step(group, place.epoch, place.step))
+        place.batch = len(self._streams)
+        yield from self.look()
 
-    def _step(
-        self, group: list[dict[str, Batch]], epoch: int, step: int
-    ) -> tuple[torch.Tensor, list[torch.Tensor], int, dict[str, float]]:
-        """Returns the loss, correct answers of each batch (still on the device), pictures, and the method's logs."""
-        place = (self._phase.name, step)
-        seed_step(derive(self._seed, "step", *place), self._runtime.device)
-        scale = factor(self._phase.schedule, step, self._steps)
-        for parameters, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
-            parameters["lr"] = rate * scale
-        state = StepState(self._phase, epoch, step, self._steps, generator(self._seed, "method", *place))
-        total, count = torch.zeros((), device=self._runtime.device), 0
-        hits: list[torch.Tensor] = []
-        logs: dict[str, float] = {}
-        try:
-            for batch in group:
-                with self._runtime.autocast():
-                    output = self._method.step(batch, state)
-                (output.loss / len(group)).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-                total = total + output.loss.detach() / len(group)
-                first = next(iter(batch.values()))
-                count += len(first.targets)
-                logs = output.logs
-                if output.output is not None and output.target is not None:
-                    hits.append((output.output.detach().argmax(1) == output.target).sum())
-        except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
-                size = len(next(iter(group[0].values())).targets)
-                raise TrainingError(
-                    f"The {self._runtime.device_name} ran out of memory with {size} pictures in a batch. Train again "
-                    f"with a smaller batch (--set batch_size={max(1, size // 2)}), or a smaller backbone."
-                ) from error
-            raise
-        if self._phase.clip_norm:
-            trained = [p for g in self._optimizer.param_groups for p in g["params"]]
-            nn.utils.clip_grad_norm_(trained, self._phase.clip_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        if self._average:
-            self._average.update(self._model)
-        return total, hits, count, logs
+    def _count(self, result: StepResult) -> None:
+        self._losses.append(result.loss)
+        self._hits += result.hits
+        self._place.step += 1
+        self._place.seen += result.count
+        self._logs = result.logs
+        self._clock.step += 1
+        self._clock.images += result.count
 
-    def _validated(self, train_values: dict[str, float]) -> Generator[Event, None, dict[str, float]]:
-        """Validates (the averaged weights, where there are any), offers the model as the best, tells."""
-        started = time.perf_counter()
-        if self._average:
-            self._average.swap(self._model)
-        values = self._validate()
-        kept = self._best.offer(
-            self._rank_of(values), self._method.predictor(), {**train_values, **values}, self._clock.epoch
-        )
-        if self._average:
-            self._average.swap(self._model)
+    def look(self) -> Generator[Event, None, None]:
+        """Brings what happened since the last look to the CPU, judges and tells it."""
+        yield from self._tell_troubles()
+        if not self._losses:
+            return
+        losses: list[float] = torch.stack(self._losses).float().tolist()
+        self._losses = []
+        place = self._place
+        if self._hits:
+            place.hits = (place.hits or 0) + int(torch.stack(self._hits).sum())
+            self._hits = []
+        self._clock.last_event = time.perf_counter()
+        yield self._event(losses)
+        self._judge(losses)
+        place.losses += losses
+
+    def _judge(self, losses: list[float]) -> None:
+        place = self._place
+        for loss in losses:
+            if not math.isfinite(loss):
+                raise Diverged("the loss is no longer a number")
+            if math.isnan(place.first_loss):
+                place.first_loss = max(1.0, abs(loss))
+            place.runaway = place.runaway + 1 if loss > _RUNAWAY * place.first_loss else 0
+            if place.runaway >= _RUNAWAY_STEPS:
+                raise Diverged(f"the loss has grown to {loss:.3g}")
+
+    def _validated(self) -> Generator[Event, None, dict[str, float] | None]:
+        """Validates, offers the model as the best, tells. ``None`` where it was left out because somebody leaves."""
+        started, place = time.perf_counter(), self._place
+        shown = {"train_loss": float(torch.tensor(place.losses).mean())} if place.losses else {}
+        if place.hits is not None:
+            shown["train_accuracy"] = place.hits / place.seen
+        with self.as_validated():
+            values = yield from self._values()
+            if values is not None:
+                self._clock.epoch += 1
+                shown |= values
+                kept = self._best.offer(self._rank_of(values), self._method.predictor(), shown, self._clock.epoch)
         self._clock.validation_seconds += time.perf_counter() - started
-        yield EpochDone(epoch=self._clock.epoch, step=self._clock.step, metrics={**train_values, **values}, best=kept)
+        if values is None:
+            yield from self._boundary()
+            return None
+        yield EpochDone(epoch=self._clock.epoch, step=self._clock.step, metrics=shown, best=kept)
         return values
+
+    def _values(self) -> Generator[Event, None, dict[str, float] | None]:
+        """A person who stops does not wait for a validation where there is a model already, one who parks never."""
+        started, steps = time.perf_counter(), self._validate()
+        while not (self._control.park_requested or (self._control.stop_requested and self._best.state)):
+            try:
+                event = next(steps)
+            except StopIteration as done:
+                values: dict[str, float] = done.value
+                return values
+            if isinstance(event, Progress):
+                if time.perf_counter() - started > _VALIDATION_PROGRESS_S:
+                    yield event
+            elif not isinstance(event, Message) or event.text not in self._place.told:
+                self._place.told += [event.text] if isinstance(event, Message) else []
+                yield event
+        return None
 
     def _rank_of(self, values: dict[str, float]) -> tuple[float, float]:
         # Without a validation split the latest model is kept.
         return self._rank(values) if values else (0.0, float(self._clock.epoch))
 
-    def _check_finite(self, losses: list[torch.Tensor]) -> None:
-        if losses and not bool(torch.isfinite(torch.stack(losses)).all()):
-            raise TrainingError(
-                f"The loss is no longer a number in phase '{self._phase.title}', step {self._clock.step}: training "
-                "diverged. Train again with a lower learning rate; the best model so far is kept."
-            )
-
-    def _event(self, loss: float, step: int, epoch: int, logs: dict[str, float]) -> StepDone:
-        clock = self._clock
-        within = (step - epoch * self._steps_per_epoch) / self._steps_per_epoch
+    def _event(self, losses: list[float]) -> StepDone:
+        clock, place = self._clock, self._place
         return StepDone(
             step=clock.step,
-            epoch=round(clock.epoch + within, 4),
-            loss=loss,
-            lr=float(self._optimizer.param_groups[0]["lr"]),
+            epoch=round(clock.epoch + place.batch / len(self._streams), 4),
+            loss=losses[-1],
+            losses=losses,
+            lr=self.optimizer.lr,
             images_per_second=round(clock.images / max(clock.training_seconds, 1e-9), 2),
             eta=clock.eta(),
             progress=round(min(1.0, clock.step / max(1, clock.total_steps)), 4),
             memory_bytes=self._runtime.memory_bytes(),
-            logs=logs,
+            logs=self._logs,
         )
 
-    def _tell_failures(self) -> Generator[Event, None, None]:
-        failures = [f for source in self._sources.values() for f in source.failures]
-        for path, reason in failures[self._told_failures :]:
-            yield Message(level="warning", text=f"{path} was skipped: {reason}")
-        self._told_failures = len(failures)
+    def _tell_troubles(self) -> Generator[Event, None, None]:
+        while self.stepper.notes:
+            yield Message(level="warning", text=self.stepper.notes.pop(0))
+        told = self._place.told
+        for name, source in self._streams.sources.items():
+            while source.notes:
+                yield Message(level="warning", text=source.notes.pop(0))
+            fresh = [path for path in source.failures if path not in told]
+            for path in fresh:
+                told.append(path)
+                if len(told) <= _NAMED_FILES:
+                    yield Message(level="warning", text=f"{path} was skipped: {source.failures[path]}")
+                elif len(told) == _NAMED_FILES + 1:
+                    yield Message(level="warning", text="More files could not be read; they are counted from here on.")
+            count, bound = len(source.failures), max(_BAD_FILES, int(_BAD_SHARE * source.samples))
+            if fresh and (count > bound or 2 * count > source.samples):
+                raise TrainingError(
+                    f"{count:,} of {source.samples:,} files of '{name}' can no longer be read, {fresh[-1]} the last of "
+                    "them. Is the drive still connected? Bring them back and resume the run, or import the data again."
+                )
 
 
 def steps_per_epoch(phase: Phase, sources: dict[str, Source]) -> int:
     """Optimizer steps; the last of an epoch may accumulate fewer batches."""
     return max(1, -(-len(next(iter(sources.values()))) // phase.accumulate))
-
-
-def _make_optimizer(model: nn.Module, phase: Phase) -> tuple[torch.optim.Optimizer, list[float]]:
-    named = {name for group in phase.groups for name in group.parameters}
-    chosen = set(freeze_all_but(model, named, phase.batch_norm))
-    parameters = dict(model.named_parameters())
-    if unknown := named - parameters.keys():
-        raise TrainingError(f"The phase '{phase.name}' names parameters that do not exist: {sorted(unknown)[:3]}.")
-    groups, rates = [], []
-    for group in phase.groups:
-        members = [parameters[name] for name in group.parameters if name in chosen]
-        if members:
-            groups.append({"params": members, "lr": group.lr, "weight_decay": group.weight_decay})
-            rates.append(group.lr)
-    if not groups:
-        raise TrainingError(f"The phase '{phase.name}' has nothing to train.")
-    kind = phase.optimizer
-    if kind.kind == "sgd":
-        return torch.optim.SGD(groups, lr=rates[0], momentum=kind.momentum, nesterov=kind.momentum > 0), rates
-    return torch.optim.AdamW(groups, lr=rates[0], betas=kind.betas), rates

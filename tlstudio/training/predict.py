@@ -13,6 +13,8 @@ from tlstudio.control import Control
 from tlstudio.data.features import FeatureCache
 from tlstudio.data.loading import PictureBatch, PictureLoader
 from tlstudio.data.transforms import EvaluationTransform, Normalizer
+from tlstudio.training.holding import hold
+from tlstudio.training.memory import in_parts
 from tlstudio.training.runtime import Runtime
 
 
@@ -27,7 +29,8 @@ def predict_files(
 ) -> Generator[Event, None, tuple[np.ndarray, list[int]]]:
     """Yields progress; returns logits float32 ``[N, C]`` and the positions of the files that could be read.
 
-    Without a ``runtime`` it computes in float32 where the model lies. Raises ``StoppedByUser`` when asked to stop.
+    Without a ``runtime`` it computes in float32 where the model lies. Raises ``StoppedByUser`` when asked to stop,
+    ``Parked`` when asked to park.
     """
     device = runtime.device if runtime else next(model.parameters()).device
     memory_format = runtime.memory_format if runtime else torch.contiguous_format
@@ -45,14 +48,14 @@ def predict_files(
     meter = _Meter(len(paths), "pictures")
     for batch in loader.epoch(0):
         if control:
-            control.raise_if_stopped()
+            control.raise_if_leaving()
         yield from unreadable(batch, paths)
         if batch.positions:
             with (
                 torch.inference_mode(),
                 runtime.autocast() if runtime else torch.autocast("cpu", enabled=False),
             ):
-                outputs.append(model(normalize(batch.pictures)).float().cpu())
+                outputs.append(in_parts(model, normalize(batch.pictures)).float().cpu())
             kept += batch.positions
         yield from meter.advance(len(batch.positions) + len(batch.failures))
     logits = torch.cat(outputs).numpy() if outputs else np.empty((0, 0), np.float32)
@@ -69,11 +72,16 @@ def compute_features(
     control: Control,
     batch_size: int = 32,
 ) -> Generator[Event, None, None]:
-    """Fills ``cache`` with what it lacks of ``paths``; one pass of the frozen backbone, each picture once."""
-    missing = cache.missing(hashes)
-    if not missing:
+    """Fills ``cache`` with what it lacks of ``paths``; one pass of the frozen backbone, each picture once.
+
+    A batch is computed whole where it lacks anything, since a sum may depend in its last bit on what else is in its
+    batch: features are the same however often the pass was interrupted.
+    """
+    starts = sorted({position - position % batch_size for position in cache.missing(hashes)})
+    if not starts:
         return
-    wanted = [paths[position] for position in missing]
+    places = [p for start in starts for p in range(start, min(start + batch_size, len(paths)))]
+    wanted = [paths[position] for position in places]
     normalize = Normalizer(preprocessing, runtime.device, runtime.memory_format)
     loader = PictureLoader(
         wanted,
@@ -85,12 +93,15 @@ def compute_features(
     backbone.eval()
     meter = _Meter(len(wanted), "pictures", "Computing features once")
     for batch in loader.epoch(0):
-        control.raise_if_stopped()
+        yield from hold(control)
+        control.raise_if_leaving()
         yield from unreadable(batch, wanted)
         if batch.positions:
             with torch.inference_mode(), runtime.autocast():
-                rows = backbone(normalize(batch.pictures)).float().cpu()
-            cache.add([hashes[missing[position]] for position in batch.positions], rows)
+                rows = in_parts(backbone, normalize(batch.pictures)).float().cpu()
+            names = [hashes[places[position]] for position in batch.positions]
+            fresh = cache.missing(names)
+            cache.add([names[i] for i in fresh], rows[fresh])
         yield from meter.advance(len(batch.positions) + len(batch.failures))
 
 

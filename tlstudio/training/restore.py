@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +137,26 @@ def save_model(run_dir: Path, state: dict[str, torch.Tensor], description: dict[
     temporary = path.with_suffix(".tmp")
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
     _replace(temporary, path)
+    _write_description(run_dir, description)
+    return path
+
+
+def publish_model(run_dir: Path, source: Path, description: dict[str, Any]) -> None:
+    """Likewise, from a file that is there already: a second name for it, or a copy where the system has none."""
+    temporary = (run_dir / MODEL_FILE).with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        shutil.copyfile(source, temporary)
+    _replace(temporary, run_dir / MODEL_FILE)
+    _write_description(run_dir, description)
+
+
+def _write_description(run_dir: Path, description: dict[str, Any]) -> None:
     text = run_dir / "model.json.tmp"
     text.write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
     _replace(text, run_dir / REBUILD_FILE)
-    return path
 
 
 def _replace(temporary: Path, path: Path) -> None:

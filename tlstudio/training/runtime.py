@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -47,6 +48,26 @@ class Runtime:
 
     def place(self, module: nn.Module) -> nn.Module:
         return place(module, self.device, self.memory_format)
+
+    def saved(self) -> dict[str, Any]:
+        """For :func:`again`."""
+        return {
+            "device": str(self.device),
+            "device_name": self.device_name,
+            "precision": self.precision,
+            "memory_format": self.format_name,
+            "threads": self.threads,
+        }
+
+    def resumes(self, deterministic: bool) -> str:
+        """How closely a run that was interrupted repeats one that was not."""
+        if self.device.type == "cpu" or deterministic:
+            return "An interrupted run goes on exactly as if it had not been interrupted, to the last bit."
+        return (
+            f"An interrupted run goes on from exactly the same numbers. What follows may differ by rounding, since the "
+            f"fastest algorithms of the {self.device_name} do not always add in the same order; for exact "
+            "repetition, set 'deterministic'."
+        )
 
     def memory_bytes(self) -> int:
         """Of the GPU where there is one, otherwise of this process."""
@@ -99,6 +120,36 @@ def choose(
         threads=threads,
         reason=f"{device_reason} {_title(precision, memory_format)}: {reason}.",
     )
+
+
+def again(saved: dict[str, Any], preferences: RuntimePreferences) -> Runtime | None:
+    """What an interrupted run began with, since another precision or number of threads gives other numbers; ``None``
+    where this machine does not offer it.
+    """
+    try:
+        device = torch.device(saved["device"])
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):
+        return None
+    cores = os.cpu_count() or 1
+    if device_name(device) != saved["device_name"] or saved["threads"] > 8 * cores:
+        return None
+    if torch.get_num_threads() != saved["threads"]:
+        torch.set_num_threads(saved["threads"])
+    return Runtime(
+        device=device,
+        device_name=saved["device_name"],
+        precision=saved["precision"],
+        memory_format=torch.channels_last if saved["memory_format"] == "channels-last" else torch.contiguous_format,
+        workers=preferences.workers if preferences.workers >= 0 else _workers(device),
+        threads=saved["threads"],
+        reason=f"As the run began: {_title(saved['precision'], saved['memory_format'])}.",
+    )
+
+
+def chosen_device(preferences: RuntimePreferences) -> torch.device:
+    """The device that :func:`choose` will take. Raises ``UsageError``."""
+    return _device(preferences.device)[0]
 
 
 def device_name(device: torch.device) -> str:
@@ -199,8 +250,9 @@ def _fastest(
     )
 
 
-def _title(precision: str, memory_format: torch.memory_format) -> str:
-    return f"{precision} and {'channels-last' if memory_format == torch.channels_last else 'contiguous'}"
+def _title(precision: str, memory_format: torch.memory_format | str) -> str:
+    last = memory_format in (torch.channels_last, "channels-last")
+    return f"{precision} and {'channels-last' if last else 'contiguous'}"
 
 
 def _measure(

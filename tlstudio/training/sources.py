@@ -1,11 +1,12 @@
 """Where batches come from: pictures through the loader, or rows of cached features."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
 
 from tlstudio.api.backbone import Preprocessing
+from tlstudio.api.errors import TrainingError
 from tlstudio.api.method import Batch, Stream
 from tlstudio.data.loading import PictureBatch, PictureLoader, drops_last
 from tlstudio.data.transforms import Normalizer, make_transform
@@ -15,46 +16,75 @@ from tlstudio.training.runtime import Runtime
 
 
 class Source(Protocol):
-    """One stream. ``failures`` collects files that could not be read, for the loop to tell."""
+    """One stream. ``failures`` maps files that could not be read to the reason; ``notes`` are sentences to be told."""
 
-    failures: list[tuple[str, str]]
+    failures: dict[str, str]
+    notes: list[str]
 
     def __len__(self) -> int:
         """Batches per epoch."""
         ...
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]: ...
+    @property
+    def samples(self) -> int: ...
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[int, Batch]]:
+        """From batch ``first`` on, each with its number; one of which nothing could be read is left out."""
+        ...
 
 
 class PictureSource:
+    failures: dict[str, str]
+    notes: list[str]
+
     def __init__(
         self, split: SplitData, stream: Stream, preprocessing: Preprocessing, runtime: Runtime, seed: int
     ) -> None:
-        self._paths, self.failures = split.paths, []
+        self._paths, self.failures, self.notes = split.paths, {}, []
         self._labels = torch.tensor(split.labels, dtype=torch.int64)
         self._device = runtime.device
         self._normalize = Normalizer(preprocessing, runtime.device, runtime.memory_format)
-        self._loader = PictureLoader(
+        self._make_loader: Callable[[int], PictureLoader] = lambda workers: PictureLoader(
             split.paths,
             make_transform(preprocessing, stream.augmentation, stream.flip),
             batch_size=stream.batch_size,
             seed=seed,
             stream=stream.name,
             shuffle=True,
-            workers=runtime.workers,
+            workers=workers,
             pin_memory=runtime.device.type == "cuda",
         )
-
-    failures: list[tuple[str, str]]
+        self._loader = self._make_loader(runtime.workers)
 
     def __len__(self) -> int:
         return len(self._loader)
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        for batch in self._loader.epoch(epoch, first):
-            self.failures += [(self._paths[position], reason) for position, reason in batch.failures]
+    @property
+    def samples(self) -> int:
+        return len(self._paths)
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[int, Batch]]:
+        for number, batch in self._numbered(epoch, first):
+            for position, reason in batch.failures:
+                self.failures.setdefault(self._paths[position], reason)
             if len(batch.positions) > 1 or (batch.positions and len(self._paths) == 1):
-                yield self._move(batch)
+                yield number, self._move(batch)
+
+    def _numbered(self, epoch: int, number: int) -> Iterator[tuple[int, PictureBatch]]:
+        """Order and augmentation are functions of the place, so another loader can go on where one broke down."""
+        try:
+            for batch in self._loader.epoch(epoch, number):
+                yield number, batch
+                number += 1
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            self.notes.append(
+                "A process that loads pictures ended unexpectedly (most often because memory ran out). Loading goes "
+                "on without such processes; nothing was left out."
+            )
+            self._loader = self._make_loader(0)
+            yield from self._numbered(epoch, number)
 
     def _move(self, batch: PictureBatch) -> Batch:
         positions = torch.tensor(batch.positions)
@@ -65,36 +95,64 @@ class PictureSource:
 class FeatureSource:
     """Batches of cached features ``[N, D]``, permuted as the pictures would be."""
 
+    failures: dict[str, str]
+    notes: list[str]
+
     def __init__(
         self, features: torch.Tensor, labels: torch.Tensor, stream: Stream, device: torch.device, seed: int
     ) -> None:
         self._features, self._labels = features.to(device), labels.to(device)
         self._size, self._seed, self._name = stream.batch_size, seed, stream.name
-        self.failures: list[tuple[str, str]] = []
+        self.failures, self.notes = {}, []
 
     def __len__(self) -> int:
         count = len(self._labels)
         return -(-count // self._size) - drops_last(count, self._size)
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+    @property
+    def samples(self) -> int:
+        return len(self._labels)
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[int, Batch]]:
         order = torch.tensor(permutation(len(self._labels), self._seed, self._name, "order", epoch))
         for number in range(first, len(self)):
             positions = order[number * self._size : (number + 1) * self._size]
             rows = positions.to(self._features.device)
-            yield Batch(self._features[rows], self._labels[rows], positions)
+            yield number, Batch(self._features[rows], self._labels[rows], positions)
 
 
-def together(sources: dict[str, Source], epoch: int) -> Generator[dict[str, Batch], None, None]:
-    """One epoch of the first source; the others go round, each at its own place in its own epochs."""
-    first, *rest = sources
-    length = len(sources[first])
-    others = {name: _endless(sources[name], epoch * length) for name in rest}
-    for batch in sources[first].epoch(epoch):
-        yield {first: batch, **{name: next(other) for name, other in others.items()}}
+Place = tuple[int, int]  # epoch of a stream, number of its next batch
 
 
-def _endless(source: Source, position: int) -> Iterator[Batch]:
-    epoch, first = divmod(position, max(1, len(source)))
-    while True:
-        yield from source.epoch(epoch, first)
-        epoch, first = epoch + 1, 0
+class Streams:
+    """All streams of a phase. One epoch is that of the first; the others go round, each in epochs of its own.
+
+    ``others``: where each of them is; with the epoch and the first stream's next batch, that is all there is to
+    know in order to go on.
+    """
+
+    def __init__(self, sources: dict[str, Source]) -> None:
+        self.sources = sources
+        self._first, *self._rest = sources
+        self.others: dict[str, Place] = {}
+
+    def __len__(self) -> int:
+        return len(self.sources[self._first])
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[int, dict[str, Batch]]]:
+        """From batch ``first`` of the first stream on; ``others`` decides about the rest unless ``first`` is 0."""
+        if not first:
+            self.others = {name: divmod(epoch * len(self), max(1, len(self.sources[name]))) for name in self._rest}
+        rest = {name: self._endless(name) for name in self._rest}
+        for number, batch in self.sources[self._first].epoch(epoch, first):
+            yield number, {self._first: batch, **{name: next(other) for name, other in rest.items()}}
+
+    def _endless(self, name: str) -> Iterator[Batch]:
+        (epoch, first), empty = self.others[name], 0
+        while empty < 2:  # two epochs without a batch: nothing of it can be read any more
+            empty += 1
+            for number, batch in self.sources[name].epoch(epoch, first):
+                self.others[name], empty = (epoch, number + 1), 0
+                yield batch
+            epoch, first = epoch + 1, 0
+        raise TrainingError(f"Nothing of the stream '{name}' can be read any more. Is the drive still connected?")

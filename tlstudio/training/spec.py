@@ -21,6 +21,10 @@ class RuntimePreferences(BaseModel):
     memory_format: Literal["auto", "channels-last", "contiguous"] = "auto"
     workers: int = Field(-1, ge=-1, le=64, description="Processes that load pictures; -1: chosen.")
     deterministic: bool = False
+    beside: bool = False  # train even while another run has the device
+    checkpoint_seconds: float = Field(
+        -1, ge=-1, description="Time between checkpoints; 0: after every step; -1: so that they take well under 1 %."
+    )
 
 
 class RunSpec(BaseModel):
@@ -46,7 +50,10 @@ class RunSpec(BaseModel):
 
     def save(self, run_dir: Path) -> None:
         temporary = run_dir / "spec.json.tmp"
-        temporary.write_text(self.model_dump_json(indent=2), encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(self.model_dump_json(indent=2))
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, run_dir / "spec.json")
 
     @classmethod

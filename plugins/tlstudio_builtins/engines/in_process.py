@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tlstudio.api.events import Event
 from tlstudio.control import Control
-from tlstudio.worker import events_of
+from tlstudio.worker import run_events
 
 
 class InProcessEngine:
@@ -13,9 +14,7 @@ class InProcessEngine:
         self._control = Control()
 
     def run(self, run_dir: Path) -> Iterator[Event]:
-        with (run_dir / "events.jsonl").open("a", encoding="utf-8") as log:
-            yield from events_of("train", {"run_dir": str(run_dir)}, self._control, log)
+        yield from run_events(run_dir, self._control)
 
-    def send(self, command: str) -> None:
-        if command == "stop":
-            self._control.request_stop()
+    def send(self, command: str, **arguments: Any) -> None:
+        self._control.request(command, **arguments)

@@ -1,0 +1,78 @@
+"""What a run that holds can be asked about the model in its memory."""
+
+import contextlib
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from tlstudio.api.errors import StudioError, UsageError
+from tlstudio.api.events import Event
+from tlstudio.evaluation import evaluate_predictions
+from tlstudio.registry import Registry
+from tlstudio.training.evaluating import logits_of_split
+from tlstudio.training.predict import predict_files
+from tlstudio.training.preparation import Prepared
+
+AsValidated = Callable[[], AbstractContextManager[Any]]
+
+
+class Answers:
+    """Questions that are put to a run while it holds, about the model as it is at this moment."""
+
+    def __init__(self, prepared: Prepared, registry: Registry) -> None:
+        self._run, self._registry = prepared, registry
+
+    def answer(self, question: dict[str, Any], as_validated: AsValidated = contextlib.nullcontext) -> dict[str, Any]:
+        """What ``tlstudio evaluate`` or ``predict`` would print; ``error`` with a sentence where it cannot be had."""
+        try:
+            with as_validated():
+                if question["command"] == "evaluate":
+                    return self._evaluate(str(question.get("split", "val")))
+                return self._predict(list(question.get("files", ())), int(question.get("top", 5)))
+        except (StudioError, TypeError, ValueError) as error:
+            return {"error": str(error)}
+
+    def _evaluate(self, split: str) -> dict[str, Any]:
+        run = self._run
+        if split not in run.manifest.splits:
+            raise UsageError(f"There is no split '{split}'. There are: {', '.join(run.manifest.splits)}.")
+        part = run.manifest.splits[split]
+        if not part.labels:
+            raise UsageError(f"The {split} split holds no pictures.")
+        logits, targets, _ = _result(
+            logits_of_split(run.method.predictor(), part, run.context.preprocessing, run.runtime, 32)
+        )
+        entry = evaluate_predictions(
+            logits.numpy(), targets.numpy(), run.manifest.class_names, self._registry.metrics(), seed=0
+        )
+        return {"split": split, **entry}
+
+    def _predict(self, files: list[str], top: int) -> dict[str, Any]:
+        run, names = self._run, self._run.manifest.class_names
+        entries: list[dict[str, Any]] = []
+        for file in files:
+            events: list[Event] = []
+            logits, kept = _result(
+                predict_files(run.method.predictor(), [file], run.context.preprocessing, runtime=run.runtime), events
+            )
+            if not kept:
+                entries.append({"file": file, "error": next((e.text for e in events if hasattr(e, "text")), "")})
+                continue
+            shares = np.exp(logits[0].astype(np.float64) - logits[0].max())
+            shares /= shares.sum()
+            order = np.argsort(-shares, kind="stable")[: max(top, 1)]
+            listed = [{"class": names[i], "probability": float(shares[i])} for i in order]
+            entries.append({"file": file, **listed[0], "top": listed})
+        return {"predictions": entries}
+
+
+def _result(steps: Generator[Event, None, Any], events: list[Event] | None = None) -> Any:
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as done:
+            return done.value
+        if events is not None:
+            events.append(event)

@@ -1,0 +1,84 @@
+"""The end of a run: its best model is scored, and what it predicted is kept."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from tlstudio.api.events import Event
+from tlstudio.control import Control, Parked
+from tlstudio.evaluation import evaluate_predictions, save_predictions, write_results
+from tlstudio.registry import Registry
+from tlstudio.training.evaluating import Logits, as_results, logits_of_features, logits_of_split
+from tlstudio.training.loop import Best
+from tlstudio.training.material import Material
+from tlstudio.training.preparation import Prepared
+from tlstudio.training.spec import RunSpec
+
+
+class Finish:
+    def __init__(
+        self,
+        control: Control,
+        folder: Path,
+        spec: RunSpec,
+        registry: Registry,
+        prepared: Prepared,
+        material: Material,
+        best: Best,
+    ) -> None:
+        self._control, self._folder, self._spec, self._registry = control, folder, spec, registry
+        self._run, self._material, self._best = prepared, material, best
+
+    def score(self, selected_by: str) -> Generator[Event, None, dict[str, dict[str, float]]]:
+        """Validation and, unless the user stopped, test: metrics by split. Raises ``Parked`` where that was asked."""
+        model = self._run.method.predictor()
+        model.load_state_dict(self._best.state)
+        splits: dict[str, dict[str, Any]] = {}
+        if self._material.features_only and not self._control.stop_requested:
+            yield from self._material.need(("val", "test"))
+        for name in ("val", "test"):
+            if self._run.manifest.splits[name].labels and not (self._control.stop_requested and name == "test"):
+                splits[name] = yield from self._score(name, model)
+        note = (
+            f"Best model by validation {selected_by}, epoch {self._best.epoch}; computed in "
+            f"{self._run.runtime.precision} on {self._run.runtime.device_name}; seed {self._spec.seed}."
+        )
+        write_results(self._folder, as_results(splits, self._run.manifest.class_names, note))
+        return {name: entry["metrics"] for name, entry in splits.items()}
+
+    @staticmethod
+    def forget(folder: Path) -> None:
+        """Before a run goes on: the scores of the model that it had when it was stopped."""
+        (folder / "results.json").unlink(missing_ok=True)
+        for path in (folder / "predictions").glob("*.npz"):
+            path.unlink(missing_ok=True)
+
+    def _score(self, name: str, model: nn.Module) -> Generator[Event, None, dict[str, Any]]:
+        run, split = self._run, self._run.manifest.splits[name]
+        if self._material.features_only and name in self._material.features:
+            features, targets = self._material.features[name]
+            logits = logits_of_features(model, features, run.runtime.device)
+            kept = self._material.kept[name]
+        else:
+            logits, targets, kept = yield from self._unless_parked(
+                logits_of_split(model, split, run.context.preprocessing, run.runtime, batch_size=32)
+            )
+        item_ids = [split.item_ids[position] for position in kept]
+        save_predictions(self._folder, name, logits.numpy(), targets.numpy(), item_ids)
+        scored: dict[str, Any] = evaluate_predictions(
+            logits.numpy(), targets.numpy(), run.manifest.class_names, self._registry.metrics(), seed=0
+        )
+        return scored
+
+    def _unless_parked(self, steps: Generator[Event, None, Logits]) -> Generator[Event, None, Logits]:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as done:
+                result: Logits = done.value
+                return result
+            yield event
+            if self._control.park_requested and not self._control.stop_requested:
+                raise Parked(*self._control.park_reason)

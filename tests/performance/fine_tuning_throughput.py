@@ -24,7 +24,8 @@ from tlstudio.control import Control
 from tlstudio.project import SplitData
 from tlstudio.registry import Registry
 from tlstudio.training import runtime
-from tlstudio.training.loop import Best, Clock, PhaseLoop
+from tlstudio.training.loop import PhaseLoop
+from tlstudio.training.progress import Best, Clock
 from tlstudio.training.sources import PictureSource
 from tlstudio.training.spec import RuntimePreferences
 
@@ -109,9 +110,10 @@ def _loops(backbone: str, classes: list[str], split: SplitData, folder: Path):  
             seed=number,
             clock=clock,
             best=Best(),
-            validate=dict,
+            validate=_nothing,
             rank=lambda values: (0.0, 0.0),
             control=Control(),
+            boundary=lambda: iter(()),
         )
         started = time.perf_counter()
         for _ in loop.run():
@@ -123,6 +125,12 @@ def _loops(backbone: str, classes: list[str], split: SplitData, folder: Path):  
         _bare(descriptor, classes, split, preprocessing, chosen_runtime),
         _tutorial(descriptor, classes, folder),
     )
+
+
+def _nothing():  # type: ignore[no-untyped-def]
+    """No validation: the bare loop has none either."""
+    return {}
+    yield
 
 
 def _bare(descriptor, classes, split, preprocessing: Preprocessing, chosen: runtime.Runtime):  # type: ignore[no-untyped-def]
@@ -137,7 +145,7 @@ def _bare(descriptor, classes, split, preprocessing: Preprocessing, chosen: runt
         )
         model.train()
         started = time.perf_counter()
-        for batch in source.epoch(0):
+        for _, batch in source.epoch(0):
             optimizer.zero_grad(set_to_none=True)
             with chosen.autocast():
                 loss = F.cross_entropy(model(batch.inputs), batch.targets)

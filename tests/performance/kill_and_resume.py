@@ -63,7 +63,7 @@ SETTINGS = (
     Setting("fine-tuning", {"epochs": 3}),
     Setting("fine-tuning", {"epochs": 3}, workers=2),
     Setting("fine-tuning", {"epochs": 4}, workers=2, seconds=0.5),
-    Setting("fine-tuning", {"epochs": 3, "head_start": "sgd", "head_epochs": 4, "ema": False}, seconds=0.2),
+    Setting("fine-tuning", {"epochs": 3, "head_start": "gradient", "head_epochs": 4, "ema": False}, seconds=0.2),
     Setting("fine-tuning", {"epochs": 3, "mixup": 0.2, "cutmix": 1.0, "accumulate": 2}, workers=2, seconds=0.1),
     Setting("fine-tuning", {"epochs": 3, "optimizer": "sgd", "batch_norm": "train", "patience": 1, "stages": "one"}),
     Setting("fine-tuning", {"epochs": 3, "bias_only": True}, seconds=-1),

@@ -11,9 +11,9 @@ from tlstudio.control import Control, Parked
 from tlstudio.evaluation import evaluate_predictions, save_predictions, write_results
 from tlstudio.registry import Registry
 from tlstudio.training.evaluating import Logits, as_results, logits_of_features, logits_of_split
-from tlstudio.training.loop import Best
 from tlstudio.training.material import Material
 from tlstudio.training.preparation import Prepared
+from tlstudio.training.progress import Best
 from tlstudio.training.spec import RunSpec
 
 

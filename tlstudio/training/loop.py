@@ -17,6 +17,7 @@ from tlstudio.control import Control
 from tlstudio.training.averaging import WeightAverage
 from tlstudio.training.batch_norm import set_training_modes
 from tlstudio.training.optimizers import NamedOptimizer
+from tlstudio.training.progress import Best, Clock, Place
 from tlstudio.training.runtime import Runtime
 from tlstudio.training.sources import Source, Streams
 from tlstudio.training.stepping import Batches, Stepper, StepResult
@@ -36,60 +37,6 @@ Boundary = Callable[[], Generator[Event, None, None]]
 
 class Diverged(Exception):
     """The loss or a weight is no longer a number of any use."""
-
-
-@dataclasses.dataclass
-class Best:
-    """The best model so far, by validation. ``state``: CPU copies of the predictor's tensors."""
-
-    rank: tuple[float, float] = (-math.inf, -math.inf)
-    state: dict[str, torch.Tensor] = dataclasses.field(default_factory=dict)
-    values: dict[str, float] = dataclasses.field(default_factory=dict)
-    epoch: int = 0
-
-    def offer(self, rank: tuple[float, float], predictor: nn.Module, values: dict[str, float], epoch: int) -> bool:
-        """Keeps a copy if ``rank`` is higher."""
-        if self.state and rank <= self.rank:
-            return False
-        self.rank, self.values, self.epoch = rank, dict(values), epoch
-        self.state = {n: t.detach().to("cpu", copy=True).contiguous() for n, t in predictor.state_dict().items()}
-        return True
-
-
-@dataclasses.dataclass
-class Clock:
-    """Where the run is, over all its phases and over interruptions. Seconds are those in which it worked."""
-
-    total_steps: int
-    step: int = 0
-    epoch: int = 0
-    images: int = 0
-    training_seconds: float = 0.0
-    validation_seconds: float = 0.0
-    total_seconds: float = 0.0
-    last_event: float = 0.0
-
-    def eta(self) -> float:
-        spent = self.training_seconds + self.validation_seconds
-        return round(spent / self.step * max(0, self.total_steps - self.step), 1) if self.step >= 3 else -1.0
-
-
-@dataclasses.dataclass
-class _Place:
-    """Where a phase is. ``batch``: the next of the epoch; ``step``: optimizer steps done in the phase."""
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    first_step: int = 0  # of the run, when the phase began
-    first_loss: float = math.nan
-    runaway: int = 0
-    hits: int | None = None  # correct answers in this epoch, where the method tells them
-    seen: int = 0
-    best: tuple[float, float] = (-math.inf, -math.inf)
-    waited: int = 0
-    losses: list[float] = dataclasses.field(default_factory=list)  # of this epoch
-    told: list[str] = dataclasses.field(default_factory=list)  # files that could not be read
 
 
 class PhaseLoop:
@@ -124,7 +71,7 @@ class PhaseLoop:
         self.optimizer = NamedOptimizer(model, phase)
         self.stepper = Stepper(method, phase, self.optimizer, runtime, seed, self.steps)
         self._average = WeightAverage(model, phase.ema) if phase.ema else None
-        self._place = _Place(first_step=clock.step)
+        self._place = Place(first_step=clock.step)
         self._hits: list[torch.Tensor] = []  # since the last look
         self._losses: list[torch.Tensor] = []  # likewise
         self._logs: dict[str, float] = {}
@@ -145,8 +92,8 @@ class PhaseLoop:
         }
 
     def put_back(self, state: dict[str, Any], tensors: Tensors) -> None:
-        values = {field.name: state[field.name] for field in dataclasses.fields(_Place)}
-        self._place = _Place(**{**values, "best": tuple(values["best"])})
+        values = {field.name: state[field.name] for field in dataclasses.fields(Place)}
+        self._place = Place(**{**values, "best": tuple(values["best"])})
         self._streams.others = {name: (place[0], place[1]) for name, place in state["others"].items()}
         self.stepper.parts, self.stepper.rate = state["parts"], state["rate"]
         self.optimizer.put_back(under("optimizer/", tensors))

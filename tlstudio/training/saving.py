@@ -15,7 +15,7 @@ from tlstudio.api.events import Checkpointed
 from tlstudio.control import Parked
 from tlstudio.training import checkpoint_files as files
 from tlstudio.training import restore
-from tlstudio.training.loop import Best
+from tlstudio.training.progress import Best
 from tlstudio.training.tensors import Tensors, size_bytes
 
 _SHORTEST_S, _COST_SHARE = 15.0, 150  # between two checkpoints: as long, and so many times as long as one takes
@@ -95,6 +95,10 @@ class Saver:
             return files.read(self._pinned) if self._pinned else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def pin_newest(self) -> None:
+        """The one that was written last is the phase's beginning."""
+        self._pinned = max(files.listed(self._run_dir), key=files.serial, default=None)
 
     def forget_later_than(self, found: files.Found) -> None:
         """After a way back: what was written since belongs to the way that was given up."""

@@ -48,6 +48,7 @@ class Stepper:
     def step(self, group: list[Batches], epoch: int, step: int) -> StepResult:
         """``group``: the batches of one optimizer step; ``step`` counts within the phase, from 0."""
         self._optimizer.set_factor(self.rate * factor(self._phase.schedule, step, self._steps))
+        largest = 0
         while True:
             try:
                 result = self._gradients(group, epoch, step)
@@ -58,6 +59,7 @@ class Stepper:
                 largest = self._halve(group, error)
             self._optimizer.zero_grad()
             free_memory(self._runtime.device)
+        if largest:
             self.notes.append(
                 f"The {self._runtime.device_name} ran out of memory at step {step + 1} of this phase. From here on "
                 f"each batch is computed in parts of at most {largest} pictures, whose gradients are added up: the "

@@ -1,0 +1,39 @@
+"""A phase that is solved on the whole feature matrix; each of its reports is drawn like an epoch."""
+
+from collections.abc import Generator
+
+from tlstudio.api.events import EpochDone, Event
+from tlstudio.api.method import Phase, SolveData
+from tlstudio.control import Control, Parked
+from tlstudio.training.evaluating import logits_of_features, rank_by
+from tlstudio.training.holding import hold
+from tlstudio.training.preparation import Prepared
+from tlstudio.training.progress import Best, Clock
+from tlstudio.training.scores import Scores
+
+
+def solve(
+    run: Prepared, phase: Phase, data: SolveData, scores: Scores, clock: Clock, best: Best, control: Control
+) -> Generator[Event, None, None]:
+    """Offers what was found as the best model. Raises ``Parked``: it is seconds long, and begins again."""
+    kept, last = clock.epoch + 1, clock.epoch + phase.epochs
+    for values in run.method.solve(phase, data):  # type: ignore[attr-defined]  # SolvingMethod
+        clock.epoch += 1
+        good = bool(values.get("best", True))
+        kept = clock.epoch if good else kept
+        shown = {name: float(value) for name, value in values.items() if name != "best"}
+        yield EpochDone(epoch=clock.epoch, step=clock.step, metrics=shown, best=good)
+        yield from hold(control, clock.step)
+        if control.park_requested:
+            raise Parked(*control.park_reason)
+        if control.stop_requested:  # what it has found so far is a model already
+            break
+    clock.epoch = max(clock.epoch, last)  # one that found its optimum early leaves the numbering as announced
+    model = run.runtime.place(run.method.predictor())  # solvers work on the CPU
+    features, labels = data.val
+    if len(labels):
+        logits = logits_of_features(model, features, run.runtime.device)
+        final = {f"val_{k}": v for k, v in scores.compute(logits, labels).items()}
+        best.offer(rank_by(scores)(final), model, final, kept)
+    else:
+        best.offer((0.0, float(kept)), model, {}, kept)

@@ -1,5 +1,6 @@
 """A run's history on disk: every event, a line each, whatever the disk is like."""
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -30,10 +31,10 @@ class EventLog:
                     raise
                 files.give_up_reserve(self._run_dir)
                 self._control.request("park", reason=_reason(self._run_dir), kind="disk-full")
-                with _IgnoreFullDisk():
+                with contextlib.suppress(OSError):  # still full: it is tried again with the next event
                     self._flush()
             if event.terminal:
-                with _IgnoreFullDisk():
+                with contextlib.suppress(OSError):  # not every file system can
                     os.fsync(self._descriptor)
 
     def __enter__(self) -> "EventLog":
@@ -53,11 +54,3 @@ def _reason(run_dir: Path) -> str:
         f"The disk that holds {run_dir} is full: what the run says can no longer be written down. The run is parked "
         "at its last checkpoint. Make room, and resume it."
     )
-
-
-class _IgnoreFullDisk:
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        return error is not None and files.is_disk_full(error)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tlstudio.api.events import EpochDone, Event, Finished, Message, PhaseStarted, Resumed, StepDone, from_json
+from tlstudio.api.events import EpochDone, Event, Finished, Message, PhaseStarted, Resumed, StepDone, from_json, to_json
 
 Fact = tuple[Any, ...]
 
@@ -16,6 +16,11 @@ def read(run_dir: Path) -> list[Event]:
     except OSError:
         return []
     return [event for line in text.splitlines() if (event := from_json(line)) is not None]
+
+
+def line(event: Event) -> str:
+    """As it stands in the file."""
+    return to_json(event) + "\n"
 
 
 def facts(events: Iterable[Event]) -> list[Fact]:

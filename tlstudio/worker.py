@@ -103,7 +103,7 @@ def _guarded(name: str, arguments: dict[str, Any], control: Control) -> Iterator
 def _sentence(error: BaseException) -> str:
     text = " ".join(str(error).split())[:400].rstrip(".")
     name = type(error).__name__
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or any(sign in text for sign in ("failed to map segment", "allocate memory")):
         return "The machine ran out of memory. Use a smaller batch or a smaller backbone, or close other programs."
     if isinstance(error, OSError) and error.errno == 28:
         return f"The disk is full: {error.filename or 'a file'} could not be written. Free some space and try again."

@@ -1,13 +1,19 @@
 """Running out of memory is no reason to end: recognised, and answered with smaller parts."""
 
+import contextlib
+import ctypes
 import gc
+import sys
 from collections.abc import Callable
 
 import torch
 
 from tlstudio.api.errors import TrainingError
 
-_SIGNS = ("not enough memory", "can't allocate memory", "out of memory", "bad_alloc", "could not create a memory")
+_SIGNS = (
+    "not enough memory", "can't allocate memory", "out of memory", "bad_alloc", "could not create a memory",
+    "could not create a primitive",  # oneDNN's words for it
+)  # fmt: skip
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -18,9 +24,13 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory(device: torch.device) -> None:
+    """What nobody uses any more goes back to the GPU, and to the system, which the C library does only when asked."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+    elif sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library keeps it for later
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def in_parts(function: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:

@@ -58,9 +58,11 @@ def train(control: Control, run_dir: str, registry: Registry | None = None) -> G
         except OSError as error:
             if not checkpoint_files.is_disk_full(error):
                 raise
+            free, needed = shutil.disk_usage(folder).free, max(run.needed, checkpoint_files.RESERVE_BYTES)
             reason = (
-                f"The disk is full: {error.filename or 'a file'} could not be written. What the last checkpoint holds "
-                "is intact. Make room, and resume the run."
+                f"The disk is full: {error.filename or 'a file of the project'} could not be written. "
+                f"{free / 1e6:,.1f} MB are free, and the run needs about {needed / 1e6:,.0f} MB. What its last "
+                "checkpoint holds is intact. Make room, and resume it."
             )
             return _parked(folder, spec, reason, "disk-full")
 
@@ -82,6 +84,7 @@ class _Run:
         self._control, self._folder, self._spec = control, folder, spec
         self._project, self._registry = project, registry
         self._course = Course(Clock(0))
+        self.needed = 0  # bytes of disk, about; known once it is prepared
 
     def prepare(self) -> Generator[Event, None, None]:
         """Data, weights, method, machine; and where an interrupted run stood."""
@@ -111,13 +114,14 @@ class _Run:
     def _little_room(self) -> list[str]:
         model = tensors.size_bytes(tensors.named_tensors(self._run.model).values())
         # Up to three checkpoints with the optimizer's state and averages, and the best model.
-        needed = (2 if self._material.features_only else 14) * model
+        self.needed = (2 if self._material.features_only else 14) * model
         free = shutil.disk_usage(self._folder).free
-        if free >= needed:
+        if free >= self.needed:
             return []
         return [
-            f"The disk that holds the project has {free / 1e6:,.0f} MB free, and this run may need {needed / 1e6:,.0f} "
-            "MB for its checkpoints. When the disk is full it parks, and goes on once there is room."
+            f"The disk that holds the project has {free / 1e6:,.0f} MB free, and this run may need "
+            f"{self.needed / 1e6:,.0f} MB for its checkpoints. When the disk is full it parks, to go on once there is "
+            "room."
         ]
 
     # --- the phases ------------------------------------------------------------------------------------------

@@ -105,7 +105,8 @@ class Stepper:
             return max(_size(part) for batch in group for part in split(batch, self.parts))
         raise TrainingError(
             f"The {self._runtime.device_name} has too little memory for this training: it ran out with a single "
-            "picture. Choose a smaller backbone, or close other programs."
+            f"picture ({str(error).strip().partition(chr(10))[0][:120]}). Choose a smaller backbone, or close other "
+            "programs."
         ) from error
 
 

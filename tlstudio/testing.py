@@ -153,7 +153,8 @@ class _Bench:
         kept: dict[int, tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]],
     ) -> Event | None:
         checkpoint_files.begin(run_dir)
-        phase, event, before = -1, None, {}
+        phase, event = -1, None
+        before: dict[str, torch.Tensor] = {}
         with (run_dir / "events.jsonl").open("a", encoding="utf-8") as log:
             said = len(history.read(run_dir))
             for event in self._events(run_dir):

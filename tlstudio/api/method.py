@@ -112,7 +112,11 @@ class Batch:
 
 @dataclasses.dataclass(frozen=True)
 class StepState:
-    """Where the run is. ``generator`` is seeded from (seed, phase, step): draw from it and the run stays resumable."""
+    """Where the run is. ``generator`` is seeded from (seed, phase, step): draw from it and the run stays resumable.
+
+    The global generators of torch, NumPy and Python are seeded likewise before each step. After running out of memory
+    a step comes in parts, one call of ``step`` for each.
+    """
 
     phase: Phase
     epoch: int
@@ -177,6 +181,18 @@ class SolvingMethod(Method, Protocol):
 
         Deterministic, seconds long.
         """
+        ...
+
+
+class StatefulMethod(Method, Protocol):
+    """A method that remembers things outside the parameters and buffers of its modules, from step to step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Flat: names to tensors, or to what JSON can hold. Written into every checkpoint."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Called after ``build``, before the next ``step``, when an interrupted run goes on."""
         ...
 
 

@@ -15,6 +15,7 @@ else:
     import fcntl
 
 _HELD: dict[str, dict[str, Any]] = {}  # by this process: on POSIX, closing any handle on a file lets go of its lock
+_TRIES, _RETRY_S = 6, 0.01
 _FAR = 1 << 30  # the locked byte lies beyond what is written, since Windows refuses to read a locked range
 
 
@@ -42,9 +43,18 @@ class FileLock:
             return False
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - stays open while the lock is held
-        if not _lock(file):
+        try:
+            for attempt in range(_TRIES):  # whoever looks at a lock has it for an instant
+                if attempt:
+                    time.sleep(_RETRY_S)
+                if _lock(file):
+                    break
+            else:
+                file.close()
+                return False
+        except OSError:
             file.close()
-            return False
+            raise
         self._file = file
         mine = {"pid": os.getpid(), "host": platform.node(), "time": round(time.time(), 3), **who}
         _HELD[_name(self.path)] = mine
@@ -70,9 +80,12 @@ def holder(path: Path) -> dict[str, Any] | None:
         return _HELD[_name(path)]
     try:
         with open(path, "r+", encoding="utf-8") as file:
-            if _lock(file):
-                _unlock(file)
-                return None
+            for attempt in range(2):  # another who looks has it for an instant
+                if attempt:
+                    time.sleep(_RETRY_S / 2)
+                if _lock(file):
+                    _unlock(file)
+                    return None
             try:
                 found = json.loads(file.read())
             except ValueError:

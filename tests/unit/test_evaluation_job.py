@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 
 from tlstudio import runs
@@ -50,7 +51,8 @@ def project(tmp_path: Path) -> Path:
         model = Classifier(descriptor.load()(), nn.Linear(descriptor.feature_dim, 2)).eval()
         preprocessing = descriptor.weights[0].preprocessing
         description = restore.describe(model, descriptor, preprocessing, made.dataset("shades").class_names)
-        restore.save_model(run.dir, model.state_dict(), description)
+        save_file(model.state_dict(), run.dir / "best.safetensors")
+        restore.publish_model(run.dir, run.dir / "best.safetensors", description)
         return made.path
 
 

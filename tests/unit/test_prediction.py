@@ -46,7 +46,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         registry.exporter(name).load()().export(model, card, folder / f"model.{name}")
     run = folder / "runs" / "1"
     run.mkdir(parents=True)
-    restore.save_model(run, model.state_dict(), rebuild)
+    save_file(model.state_dict(), run / "best.safetensors")
+    restore.publish_model(run, run / "best.safetensors", rebuild)
     RunSpec(
         run=1, project="", dataset="fruit", revision=1, data_fingerprint="", backbone="glyphnet", weights="",
         method="fine-tuning",

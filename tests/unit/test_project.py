@@ -12,37 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.project_material import add_dataset
 from tlstudio.api.errors import DataError, ProjectError, UsageError
 from tlstudio.project import Project, schema
 from tlstudio.project.database import Database
-from tlstudio.project.staging import CheckedFile, FoundFile
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-def add_dataset(project: Project, root: Path, name: str = "things", per_class: int = 6) -> None:
-    """A data set of small real files, published through the same door as an import."""
-    import hashlib
-
-    files = []
-    for label in ("äpfel", "birnen"):
-        (root / label).mkdir(parents=True, exist_ok=True)
-        for number in range(per_class):
-            path = root / label / f"{number}.bin"
-            path.write_bytes(f"{label} {number}".encode())
-            digest = hashlib.sha256(path.read_bytes()).digest()
-            checked = CheckedFile(digest, 8, 6, path.stat().st_size, 0)
-            files.append((FoundFile(f"{label}/{number}.bin", label, "", ""), checked))
-    with project.stage_import(name) as staging:
-        staging.found(found for found, _ in files)
-        staging.checked((number, checked) for (number, _), (_, checked) in zip(staging.pending(5), files, strict=True))
-        staging.skip([("notes.txt", "It is no picture.")])
-        ids = [file.id for file in staging.usable()]
-        staging.assign((position % 3, number) for position, number in enumerate(ids))
-        staging.publish(
-            name=name, task="classification", modality="image", format="image-folder", root=root,
-            class_names=["äpfel", "birnen"], split_note="By turns.", warnings=["Small."],
-        )  # fmt: skip
 
 
 @pytest.fixture
@@ -191,27 +166,24 @@ def test_that_a_project_of_a_newer_version_is_refused_and_left_alone(project: Pr
     assert file.read_bytes() == before
 
 
-@pytest.mark.parametrize("damage", ["text", "truncated", "empty", "scrambled", "other database"])
-def test_that_a_damaged_database_gives_a_sentence(project: Project, damage: str) -> None:
+def test_that_the_database_of_another_application_is_refused_and_left_alone(project: Project) -> None:
     project.close()
     file = project.path / "project.sqlite"
-    content = file.read_bytes()
-    match damage:
-        case "text":
-            file.write_text("this is not a database at all " * 400)
-        case "truncated":
-            file.write_bytes(content[:5000])
-        case "empty":
-            file.write_bytes(b"")
-        case "scrambled":
-            file.write_bytes(content[:100] + os.urandom(len(content) - 100))
-        case "other database":
-            file.unlink()
-            other = sqlite3.connect(file)
-            other.execute("CREATE TABLE recipes (name TEXT)")
-            other.close()
-    with pytest.raises(ProjectError, match="damaged"):
+    file.unlink()
+    other = sqlite3.connect(file)
+    other.execute("CREATE TABLE recipes (name TEXT)")
+    other.close()
+    before = file.read_bytes()
+    with pytest.raises(ProjectError, match="is not the database of a Transfer Learning Studio project"):
         Project.open(project.path)
+    assert file.read_bytes() == before
+
+
+def test_that_a_damaged_file_of_that_name_in_a_folder_that_is_no_project_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "project.sqlite").write_text("dear diary")
+    with pytest.raises(ProjectError, match="or it is damaged, and nothing beside it could restore it"):
+        Project.open(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["project.sqlite"]
 
 
 def test_that_an_older_database_is_copied_before_it_is_upgraded(tmp_path: Path) -> None:
@@ -223,8 +195,8 @@ def test_that_an_older_database_is_copied_before_it_is_upgraded(tmp_path: Path) 
         schema.migrate(connection, file, migrations)
         assert connection.execute("SELECT COUNT(*) FROM notes").fetchone() == (0,)
     database.close()
-    backup = sqlite3.connect(tmp_path / "p" / "project.sqlite.before-v2")
-    assert backup.execute("PRAGMA user_version").fetchone() == (1,)
+    backup = sqlite3.connect(tmp_path / "p" / f"project.sqlite.before-v{len(migrations)}")
+    assert backup.execute("PRAGMA user_version").fetchone() == (len(migrations) - 1,)
     backup.close()
 
 
@@ -309,12 +281,20 @@ def test_that_a_taken_or_unprintable_name_is_refused(project: Project) -> None:
 
 
 def test_that_what_a_killed_import_left_is_removed_at_the_next_opening(project: Project) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", "pass"])
-    gone.wait()
-    left = project.path / "cache" / f"importing-{gone.pid}-5.sqlite"
+    code = (
+        "import os, sys; from tlstudio.project import Project; "
+        f"p = Project.open({str(project.path)!r}); s = p.stage_import('killed'); print(s.path, flush=True); os._exit(9)"
+    )
+    gone = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    left = Path(gone.stdout.strip())
+    assert left.exists()
+    with project.stage_import("ours") as ours, Project.open(project.path):
+        assert not left.exists()
+        assert ours.path.exists()
+
+
+def test_that_what_a_process_left_whose_number_was_given_away_is_removed_too(project: Project) -> None:
+    left = project.path / "cache" / f"importing-{os.getpid()}-ofanotherone-5.sqlite"
     left.write_bytes(b"half")
-    own = project.path / "cache" / f"importing-{os.getpid()}-6.sqlite"
-    own.write_bytes(b"in progress")
     with Project.open(project.path):
         assert not left.exists()
-        assert own.exists()

@@ -60,7 +60,7 @@ def test_that_batch_norm_does_what_its_policy_says(policy: str, statistics_move:
     assert not torch.equal(before["backbone.0.weight"], after["backbone.0.weight"])
 
 
-def test_that_the_average_follows_its_recurrence_and_swapping_twice_restores() -> None:
+def test_that_the_average_follows_its_recurrence_and_is_in_place_only_inside() -> None:
     model = nn.Linear(3, 1)
     average, expected = WeightAverage(model, 0.9), model.weight.detach().clone()
     for t in range(1, 30):
@@ -70,9 +70,8 @@ def test_that_the_average_follows_its_recurrence_and_swapping_twice_restores() -
         decay = min(0.9, 1 - (1 + t) ** (-2 / 3))
         expected = decay * expected + (1 - decay) * model.weight.detach()
     current = model.weight.detach().clone()
-    average.swap(model)
-    torch.testing.assert_close(model.weight.detach(), expected)
-    average.swap(model)
+    with average.in_place(model):
+        torch.testing.assert_close(model.weight.detach(), expected)
     assert torch.equal(model.weight.detach(), current)
 
 

@@ -3,6 +3,7 @@ read.
 """
 
 import contextlib
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -11,16 +12,25 @@ from pathlib import Path
 from tlstudio.api.errors import ProjectError
 
 BUSY_SECONDS = 30.0
+_SHARED_MEMORY = 65_536  # bytes; SQLite's own file beside the database needs less
+SUSPECT = ".suspect"  # ends the name of a mark beside a database that SQLite has complained of
 
 
-def connect(path: Path) -> sqlite3.Connection:
+class DiskFull(ProjectError):
+    """Nothing can be written into the project right now."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"The disk that holds the project {folder} is full. Make room and try again.")
+
+
+def connect(path: Path, journal: str = "WAL") -> sqlite3.Connection:
     """Opens an existing database in autocommit mode with foreign keys on. Raises ``sqlite3.Error``."""
     uri = path.absolute().as_uri() + "?mode=rw"
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if journal == 'WAL' else 'FULL'}")
     except sqlite3.Error:
         connection.close()
         raise
@@ -37,19 +47,30 @@ def readable_errors(path: Path) -> Iterator[None]:
     except (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError):
         raise
     except sqlite3.Error as error:
-        sentence = _sentence(path, getattr(error, "sqlite_errorname", ""), str(error))
+        code = getattr(error, "sqlite_errorname", "")
+        if code.startswith("SQLITE_FULL") or (code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _no_room(path)):
+            raise DiskFull(path.parent) from error
+        sentence = _sentence(path, code, str(error))
         if sentence is None:
             raise
         raise ProjectError(sentence) from error
 
 
+def _no_room(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _SHARED_MEMORY
+    except OSError:
+        return False
+
+
 def _sentence(path: Path, code: str, text: str) -> str | None:
     folder = path.parent
-    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or text.startswith("Could not decode to UTF-8"):
+        with contextlib.suppress(OSError):
+            path.with_name(f"{path.name}{SUSPECT}").touch()
         return (
-            f"The project's database {path} is damaged ({text}). Restore the folder from a copy; the models "
-            "in "
-            f"{folder / 'runs'} are separate files and can still be used."
+            f"The project's database {path} is damaged ({text}). Close the project and open it again: it is repaired "
+            "then, from its backup and the folders of the runs, and what was found is kept."
         )
     if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return (
@@ -59,8 +80,6 @@ def _sentence(path: Path, code: str, text: str) -> str | None:
         )
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return f"Another program keeps the project {folder} busy. Wait until it is done, or close it."
-    if code.startswith("SQLITE_FULL"):
-        return f"The disk that holds the project {folder} is full. Make room and try again."
     if code.startswith("SQLITE_IOERR"):
         return f"The project's database {path} cannot be read or written ({text}). Check the disk it lies on."
     return None
@@ -69,11 +88,13 @@ def _sentence(path: Path, code: str, text: str) -> str | None:
 class Database:
     """Hands out connections, each to one thread at a time, and keeps the idle ones for the next.
 
-    Writers in this process wait for one another on a lock; other processes on SQLite's.
+    Writers in this process wait for one another on a lock; other processes on SQLite's. ``journal`` is ``WAL``, or
+    ``DELETE`` on a drive where processes share no memory.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, journal: str = "WAL") -> None:
         self.path = path
+        self._journal = journal
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         self._writing = threading.Lock()
@@ -132,7 +153,7 @@ class Database:
                 raise ProjectError(f"The project {self.path.parent} is closed.")
             if self._idle:
                 return self._idle.pop()
-        return connect(self.path)
+        return connect(self.path, self._journal)
 
     def _give_back(self, connection: sqlite3.Connection, healthy: bool) -> None:
         with self._guard:

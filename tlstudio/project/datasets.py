@@ -8,7 +8,8 @@ from typing import Any
 
 from tlstudio.api.descriptors import DatasetProfile
 from tlstudio.api.errors import DataError, UsageError
-from tlstudio.project import roots
+from tlstudio.project import changes, roots
+from tlstudio.project.backup import note_change
 from tlstudio.project.database import Database
 from tlstudio.project.records import SPLITS, DatasetInfo, FileRecord, Item, Manifest, SkippedFile, SplitData
 from tlstudio.project.schema import OPEN_ENDED
@@ -100,6 +101,21 @@ class Datasets:
             splits=splits, fingerprint=found[0],
         )  # fmt: skip
 
+    def changes(self, name: str, revision: int) -> list[str]:
+        """What differs between the files on disk and those of a revision, in sentences; empty: nothing."""
+        with self._database.connection() as connection:
+            row = self._row(connection, name)
+            root, there = self._root(connection, row)
+            if not there:
+                return [str(roots.missing_root(self._folder, name, root))]
+            rows = connection.execute(
+                "SELECT i.path, i.sha256, i.bytes, i.mtime_ns FROM item_states s JOIN items i ON i.id = s.item_id"
+                " WHERE s.dataset_id = ? AND s.from_revision <= ? AND s.to_revision > ? ORDER BY s.item_id",
+                (row["id"], revision, revision),
+            )
+            what = "pictures" if row["modality"] == "image" else "files"
+            return changes.compare(root, what, (changes.Recorded(*found) for found in rows))
+
     def files(self, name: str) -> Iterator[FileRecord]:
         """Streams every item of the newest revision with what is known of its file."""
         with self._database.connection() as connection:
@@ -125,6 +141,7 @@ class Datasets:
                 "UPDATE datasets SET root_relative = ?, root_absolute = ? WHERE id = ?",
                 (roots.relative_root(self._folder, folder), str(folder), row["id"]),
             )
+            note_change(connection)
         return self.get(name)
 
     def _row(self, connection: sqlite3.Connection, name: str) -> dict[str, Any]:

@@ -1,23 +1,27 @@
 """The project: one folder, one object. Every method is safe from any thread."""
 
 import os
-import platform
-import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tlstudio.api.errors import DataError, ProjectError
-from tlstudio.project import reconcile, staging
-from tlstudio.project.database import Database, readable_errors
+from tlstudio.api.errors import DataError, ProjectError, StudioError
+from tlstudio.locks import FileLock
+from tlstudio.project import backup, restoring, staging
+from tlstudio.project.aside import Aside
+from tlstudio.project.copying import put_in_place
+from tlstudio.project.database import Database, DiskFull, readable_errors
 from tlstudio.project.datasets import Datasets
+from tlstudio.project.opening import open_database
+from tlstudio.project.project_lock import ProjectLock
+from tlstudio.project.queueing import Queue
+from tlstudio.project.reconcile import Reconciler
 from tlstudio.project.records import DatasetInfo, Item, Manifest, Run, SkippedFile
+from tlstudio.project.repair import DATABASE
 from tlstudio.project.runs import Runs, Spec
-from tlstudio.project.schema import APPLICATION_ID, migrate
+from tlstudio.project.schema import write_new
 
-DATABASE = "project.sqlite"
 _FOLDERS = ("runs", "cache/features", "cache/thumbnails", "exports")
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -30,6 +34,11 @@ class Project:
         self.database = database
         self._datasets = Datasets(database, path)
         self._runs = Runs(database, path / "runs")
+        self._queue = Queue(database, self._runs)
+        self._reconciler = Reconciler(self._runs)
+        self._lock = ProjectLock(path)
+        self.notices: list[str] = []
+        self.queue_lock = FileLock(path / "queue.lock")
 
     @classmethod
     def create(cls, path: str | os.PathLike[str]) -> "Project":
@@ -53,50 +62,53 @@ class Project:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "Project":
-        """Opens a project by its folder or its ``project.sqlite``, upgrades it where it is older, and ends
-        the runs whose worker is gone. Raises :class:`ProjectError` where there is none, or it is damaged,
-        newer or read-only.
+        """Opens a project by its folder or its ``project.sqlite``: upgrades it where it is older, repairs it where it
+        is damaged (``notices`` says what was done), and ends the runs whose worker is gone. Raises
+        :class:`ProjectError` where there is none, or it is newer or read-only.
         """
         folder = _absolute(path)
         if folder.name == DATABASE and not folder.is_dir():
             folder = folder.parent
-        file = folder / DATABASE
-        if not file.is_file():
-            raise ProjectError(
-                f"There is no project in {folder}. Create one with: tlstudio project create {folder}"
-                if folder.is_dir() or not folder.exists()
-                else f"{folder} is a file and no project. Name the project's folder."
-            )
-        if not os.access(folder, os.W_OK) or not os.access(file, os.W_OK):
-            raise ProjectError(
-                f"The project {folder} cannot be written, since it is read-only for you. Copy it to a folder "
-                "that "
-                f"you may write to, and open it there."
-            )
-        database = Database(file)
+        aside = Aside(folder)
         try:
-            with database.connection() as connection:
-                _check_identity(connection, file)
-                migrate(connection, file)
-                connection.execute("SELECT COUNT(*) FROM datasets").fetchone()
-            project = cls(folder, database)
-            for name in _FOLDERS:
-                (folder / name).mkdir(parents=True, exist_ok=True)
-            staging.remove_leftovers(folder)
-            reconcile.reconcile(project._runs)
+            database, notices = open_database(folder, aside)
+            try:
+                project = cls(folder, database)
+                for name in _FOLDERS:
+                    (folder / name).mkdir(parents=True, exist_ok=True)
+                staging.remove_leftovers(folder)
+                project.notices = notices
+                project._make_true(aside)
+                aside.tell(project.notices)
+            except BaseException:
+                database.close()
+                raise
         except OSError as error:
-            database.close()
             raise ProjectError(f"The project {folder} cannot be opened: {error.strerror}.") from error
-        except BaseException:
-            database.close()
-            raise
         return project
+
+    def _make_true(self, aside: Aside) -> None:
+        """A full disk is no reason not to look at what there is."""
+        try:
+            self.notices += restoring.restore_runs(self.database, self._runs, self.path, aside)
+            self._reconciler.reconcile(thorough=True)
+            self.notices += self._backed_up(lambda: backup.ensure(self.database, self.path, aside))
+        except DiskFull as error:
+            self.notices.append(f"{error} Until then, what is shown of the runs may not be true any more.")
 
     @property
     def name(self) -> str:
         return self.path.name.removesuffix(".tlproj")
 
+    def take_lock(self, purpose: str = "window") -> str | None:
+        """Makes this the one ``purpose`` of the project until it is closed or this process dies; else a sentence that
+        says who has it. The command line asks for no lock and works beside a window.
+        """
+        return self._lock.take(purpose)
+
     def close(self) -> None:
+        self._lock.release()
+        self.queue_lock.release()
         self.database.close()
 
     def __enter__(self) -> "Project":
@@ -143,7 +155,32 @@ class Project:
         """Points the data set to where its files lie now. Raises :class:`DataError` where they are not
         those.
         """
-        return self._datasets.relocate(dataset, Path(folder))
+        info = self._datasets.relocate(dataset, Path(folder))
+        self.back_up()
+        return info
+
+    def changes(self, dataset: str, revision: int) -> list[str]:
+        """Sentences about the files that are missing, unreadable or changed since the revision was made; none where
+        all are as they were. Raises :class:`DataError` for an unknown data set.
+        """
+        return self._datasets.changes(dataset, revision)
+
+    def back_up(self) -> None:
+        """Copies the database to ``backups/``; done after every change of data sets. Where that fails, ``notices`` says
+        so: the change itself is done.
+        """
+        self.notices += self._backed_up(self._write_backup)
+
+    def _write_backup(self) -> list[str]:
+        with self.database.connection() as connection:
+            backup.write(connection, self.path)
+        return []
+
+    def _backed_up(self, work: Callable[[], list[str]]) -> list[str]:
+        try:
+            return work()
+        except (OSError, StudioError) as error:
+            return [f"The project's data sets could not be backed up: {error}"]
 
     def stage_import(self, name: str) -> staging.Staging:
         """Begins an import under a name that is still free."""
@@ -155,7 +192,7 @@ class Project:
                 "none "
                 f"of them a space at either end."
             )
-        return staging.Staging(self.database, self.path)
+        return staging.Staging(self.database, self.path, self.back_up)
 
     @property
     def file_records(self) -> Datasets:
@@ -164,9 +201,11 @@ class Project:
 
     # Runs
 
-    def create_run(self, make_spec: Callable[[int], Spec]) -> Run:
-        """Adds a queued run: reserves the next id, makes ``runs/<id>/`` and saves ``make_spec(id)`` there."""
-        return self._runs.create(make_spec)
+    def create_run(self, make_spec: Callable[[int], Spec], *, queued: bool = False, batch: int = 0) -> Run:
+        """Reserves the next id, makes ``runs/<id>/`` and saves ``make_spec(id)`` there. ``queued`` puts the run at
+        the end of the line; ``batch`` is the first run of the sweep that it belongs to.
+        """
+        return self._runs.create(make_spec, queued, batch)
 
     def runs(self) -> list[Run]:
         return self._runs.all()
@@ -182,6 +221,34 @@ class Project:
     def run_dir(self, run_id: int) -> Path:
         return self._runs.directory(run_id)
 
+    def reconcile(self) -> list[int]:
+        """Makes the rows true where runs were begun, held or ended by others; the ids of those that have ended."""
+        return self._reconciler.reconcile()
+
+    def queue(self) -> list[Run]:
+        """The runs in line, the next one first."""
+        return self._queue.all()
+
+    def enqueue(self, run_id: int) -> Run:
+        """Puts a run at the end of the line. Raises ``UsageError`` for one that is at work or finished."""
+        return self._queue.enqueue(run_id)
+
+    def move(self, run_id: int, place: int) -> None:
+        """Gives a run in the line its place there, from 1."""
+        self._queue.move(run_id, place)
+
+    def dequeue(self, run_id: int) -> Run:
+        """Takes a run out of the line: stopped where it never began, else parked."""
+        return self._queue.dequeue(run_id)
+
+    def claim(self, run_id: int) -> bool:
+        """Makes this process the one that starts a run that waits or was interrupted; false where it was too late."""
+        return self._queue.claim(run_id)
+
+    def claim_next(self) -> Run | None:
+        """Likewise for the first in line, ``None`` where there is none."""
+        return self._queue.claim_next()
+
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
@@ -194,23 +261,5 @@ def _write_database(folder: Path) -> None:
     temporary = folder / f"{DATABASE}.new"
     temporary.unlink(missing_ok=True)
     with readable_errors(temporary):
-        connection = sqlite3.connect(temporary, isolation_level=None)
-        try:
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            migrate(connection, temporary)
-            connection.executemany(
-                "INSERT INTO meta VALUES (?, ?)",
-                [("created", str(time.time())), ("created_on", platform.system())],
-            )
-        finally:
-            connection.close()
-    os.replace(temporary, folder / DATABASE)
-
-
-def _check_identity(connection: sqlite3.Connection, file: Path) -> None:
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise ProjectError(
-            f"{file} is not the database of a Transfer Learning Studio project, or it is damaged. Restore "
-            "the folder "
-            f"from a copy, or create a new project."
-        )
+        write_new(temporary)
+    put_in_place(temporary, folder / DATABASE)

@@ -10,6 +10,8 @@ SPLITS = ("train", "val", "test")  # their position is the number in the databas
 RUN_STATES = (
     "queued", "running", "holding", "parked", "stopping", "stopped", "failed", "finished",
 )  # fmt: skip
+ALIVE_STATES = ("running", "holding", "stopping")  # there is a process that works on it
+RESUMABLE_STATES = ("parked", "stopped", "failed")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,7 +108,8 @@ class Run:
 
     ``state`` is one of ``RUN_STATES``; ``reason`` a sentence where it did not simply finish; ``model`` the
     path of the best model relative to the project, empty where there is none; ``metrics`` maps split to name
-    to value.
+    to value. ``position`` orders the queue, 0 where the run is not in line; ``batch`` is the first run of the
+    sweep that it belongs to, 0 where it belongs to none.
     """
 
     id: int
@@ -127,4 +130,11 @@ class Run:
     reason: str
     model: str
     pid: int
+    position: float
+    batch: int
     dir: Path
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can be told to go on (where it never began, to begin)."""
+        return self.state in RESUMABLE_STATES

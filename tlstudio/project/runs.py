@@ -10,12 +10,13 @@ from typing import Any, Protocol
 
 from tlstudio.api.errors import ProjectError, UsageError
 from tlstudio.project.database import Database
+from tlstudio.project.processes import identity
 from tlstudio.project.records import RUN_STATES, Run
 
 _JSON = ("options", "metrics", "seconds")
 _COLUMNS = (
     "id", "state", "dataset", "revision", "backbone", "weights", "method", "seed", "options", "created",
-    "started", "ended", "metrics", "seconds", "images_per_second", "reason", "model", "pid",
+    "started", "ended", "metrics", "seconds", "images_per_second", "reason", "model", "pid", "position", "batch",
 )  # fmt: skip
 _CHANGEABLE = frozenset(_COLUMNS) - {"id", "created"}
 
@@ -51,30 +52,30 @@ class Runs:
     def directory(self, run_id: int) -> Path:
         return self._folder / str(run_id)
 
-    def create(self, make_spec: Callable[[int], Spec]) -> Run:
-        """Reserves the next id, makes its folder, saves ``spec.json`` there and adds the row, or leaves
-        nothing.
-        """
-        with self._database.transaction() as connection:
-            run_id = self._next_id(connection)
-            spec = make_spec(run_id)
-            directory = self.directory(run_id)
-            try:
+    def create(self, make_spec: Callable[[int], Spec], queued: bool = False, batch: int = 0) -> Run:
+        """Reserves the next id, makes its folder, saves ``spec.json`` there and adds the row, or leaves nothing."""
+        directory: Path | None = None
+        try:
+            with self._database.transaction() as connection:
+                run_id = self._next_id(connection)
+                spec = make_spec(run_id)
+                directory = self.directory(run_id)
                 directory.mkdir(parents=True)
                 spec.save(directory)
+                position = last_position(connection) + 1 if queued else 0
+                text = (directory / "spec.json").read_text(encoding="utf-8")
                 connection.execute(
-                    "INSERT INTO runs (id, state, dataset, revision, backbone, weights, method, seed, "
-                    "options, created)"
-                    " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO runs (id, state, dataset, revision, backbone, weights, method, seed, options,"
+                    " created, position, batch, spec) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (run_id, spec.dataset, spec.revision, spec.backbone, spec.weights, spec.method, spec.seed,
-                     json.dumps(spec.options), time.time()),
+                     json.dumps(spec.options), time.time(), position, batch, text),
                 )  # fmt: skip
-            except OSError as error:
+        except BaseException as error:
+            if directory is not None:
                 shutil.rmtree(directory, ignore_errors=True)
+            if isinstance(error, OSError):
                 raise ProjectError(f"The run's folder {directory} cannot be written: {error.strerror}.") from error
-            except BaseException:
-                shutil.rmtree(directory, ignore_errors=True)
-                raise
+            raise
         return self.get(run_id)
 
     def all(self) -> list[Run]:
@@ -102,11 +103,23 @@ class Runs:
         if fields.get("state", "queued") not in RUN_STATES:
             raise ValueError(f"{fields['state']!r} is no state of a run")
         if fields:
-            values = [json.dumps(v) if name in _JSON else v for name, v in fields.items()]
-            assignments = ", ".join(f"{name} = ?" for name in fields)
             with self._database.transaction() as connection:
-                connection.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*values, run_id))
+                change(connection, run_id, **fields)
         return self.get(run_id)
+
+    def update_if(self, run: Run, **fields: Any) -> bool:
+        """Changes the row only where it still has the state and the process that ``run`` has; whether it did."""
+        with self._database.transaction() as connection:
+            query = "SELECT 1 FROM runs WHERE id = ? AND state = ? AND pid = ?"
+            still = connection.execute(query, (run.id, run.state, run.pid)).fetchone() is not None
+            if still:
+                change(connection, run.id, **fields)
+            return still
+
+    def processes(self) -> dict[int, str]:
+        """What tells each run's process from another with the same number, where that is known."""
+        with self._database.connection() as connection:
+            return dict(connection.execute("SELECT id, process FROM runs"))
 
     def _next_id(self, connection: sqlite3.Connection) -> int:
         highest = int(connection.execute("SELECT COALESCE(MAX(id), 0) FROM runs").fetchone()[0])
@@ -119,3 +132,16 @@ class Runs:
         values = dict(zip(_COLUMNS, row, strict=True))
         values.update({name: json.loads(values[name]) for name in _JSON})
         return Run(**values, dir=self.directory(values["id"]))
+
+
+def change(connection: sqlite3.Connection, run_id: int, **fields: Any) -> None:
+    """Writes columns of a row inside the caller's transaction; with a ``pid`` goes the identity of that process."""
+    if "pid" in fields:
+        fields["process"] = identity(fields["pid"])
+    values = [json.dumps(value) if name in _JSON else value for name, value in fields.items()]
+    assignments = ", ".join(f"{name} = ?" for name in fields)
+    connection.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*values, run_id))
+
+
+def last_position(connection: sqlite3.Connection) -> float:
+    return float(connection.execute("SELECT COALESCE(MAX(position), 0) FROM runs").fetchone()[0])

@@ -5,12 +5,14 @@ from one revision up to, but without, another; a correction closes one row and o
 costs as many rows as it has changes, not as many as there are items.
 """
 
-import shutil
+import platform
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from tlstudio.api.errors import ProjectError
+from tlstudio.project.copying import copy_database
 
 APPLICATION_ID = 0x544C5354  # "TLST": tells our files from other SQLite files
 OPEN_ENDED = 2**31 - 1  # to_revision of what holds today
@@ -84,10 +86,35 @@ CREATE TABLE runs (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)  # the n-th (from 1) leads from version n - 1 to n; never edited later
+# position: place in the queue, 0 for what is not in line. spec: content of spec.json. batch: the first run of a sweep.
+# process: what tells the process `pid` from another with the same number.
+_VERSION_2 = """
+ALTER TABLE runs ADD COLUMN position REAL NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN spec TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN batch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN process TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)  # the n-th leads from n - 1 to n; never edited later
 
 
-def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+def write_new(file: Path) -> None:
+    """Writes an empty database as one file."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        migrate(connection, file)
+        connection.executemany(
+            "INSERT INTO meta VALUES (?, ?)",
+            [("created", str(time.time())), ("created_on", platform.system())],
+        )
+    finally:
+        connection.close()
+
+
+def migrate(
+    connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS, *, keep_copy: bool = True
+) -> None:  # fmt: skip
     """Brings the database up to date in one transaction, after a copy of a file that held something.
 
     ``connection`` is in autocommit mode. Raises :class:`ProjectError` for a file of a newer application.
@@ -101,9 +128,8 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str
         )
     if version == len(migrations):
         return
-    if version > 0:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.copy2(path, path.with_name(f"{path.name}.before-v{len(migrations)}"))
+    if version > 0 and keep_copy:
+        copy_database(connection, path.with_name(f"{path.name}.before-v{len(migrations)}"))
     statements = "".join(migrations[version:])
     try:
         connection.executescript(f"BEGIN IMMEDIATE; {statements} PRAGMA user_version = {len(migrations)}; COMMIT;")

@@ -9,15 +9,16 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
 from tlstudio.api.errors import DataError
 from tlstudio.project import roots
+from tlstudio.project.backup import note_change
 from tlstudio.project.database import Database, readable_errors
-from tlstudio.project.processes import lives
+from tlstudio.project.processes import identity, lives
 from tlstudio.project.records import SPLITS
 
 _PREFIX = "importing-"
@@ -64,15 +65,22 @@ class StagedFile(NamedTuple):
 class Staging:
     """Collects the files of one import. A context manager; what was not published is deleted at its end."""
 
-    def __init__(self, database: Database, project: Path) -> None:
+    def __init__(self, database: Database, project: Path, published: Callable[[], object]) -> None:
+        """``published`` is called when the data set is there."""
         self._database = database
+        self._published = published
         self._project = project
         cache = project / "cache"
         cache.mkdir(exist_ok=True)
-        self.path = cache / f"{_PREFIX}{os.getpid()}-{time.time_ns()}.sqlite"
+        self.path = cache / f"{_PREFIX}{os.getpid()}-{_token(os.getpid())}-{time.time_ns()}.sqlite"
         with readable_errors(self.path):
             self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-            self._connection.executescript(_TABLES)
+            try:
+                self._connection.executescript(_TABLES)
+            except sqlite3.Error:
+                self._connection.close()
+                _remove(self.path)
+                raise
 
     def __enter__(self) -> "Staging":
         return self
@@ -196,6 +204,8 @@ class Staging:
                 "INSERT INTO warnings VALUES (?, 1, ?, ?)",
                 [(dataset_id, position, sentence) for position, sentence in enumerate(warnings)],
             )
+            note_change(db)
+        self._published()
         return fingerprint
 
     def _skip_again(self, connection: sqlite3.Connection, file: FoundFile) -> None:
@@ -219,9 +229,14 @@ def name_taken(name: str) -> DataError:
 def remove_leftovers(project: Path) -> None:
     """Deletes what imports left behind whose process is gone."""
     for path in (project / "cache").glob(f"{_PREFIX}*.sqlite*"):
-        number = path.name.removeprefix(_PREFIX).partition("-")[0]
-        if number.isdecimal() and not lives(int(number), path.stat().st_mtime):
+        number, token, *_ = [*path.name.removeprefix(_PREFIX).split("-"), ""]
+        if number.isdecimal() and not (lives(int(number)) and _token(int(number)) == token):
             _remove(path)
+
+
+def _token(pid: int) -> str:
+    """The identity of a process, short enough for a file's name."""
+    return hashlib.sha256(identity(pid).encode()).hexdigest()[:12]
 
 
 def _remove(path: Path) -> None:

@@ -223,6 +223,16 @@ def test_that_a_run_waits_for_its_device_and_can_be_parked_meanwhile(make_run: M
     assert not _of(Waiting, _all(second)), "the device is free again"
 
 
+def test_that_the_averaged_weights_are_those_that_learn_and_are_kept(make_run: MakeRun) -> None:
+    options = {"epochs": 4, "stages": "one", "batch_size": 8, "learning_rate": 3e-3, "patience": 0}
+    losses = {}
+    for ema in (True, False):
+        events = _all(make_run(f"ema-{ema}", options={**options, "ema": ema}))
+        losses[ema] = [e.metrics["val_loss"] for e in _of(EpochDone, events)]
+    assert losses[True][-1] < 0.8 * losses[True][0] < np.log(10), "averaged, and learning"
+    assert losses[True] != losses[False]
+
+
 # --- what a run suffers ----------------------------------------------------------------------------------------------
 
 

@@ -166,6 +166,8 @@ class PhaseLoop:
         yield from self.look()
 
     def _count(self, result: StepResult) -> None:
+        if self._average:
+            self._average.update(self._model)
         self._losses.append(result.loss)
         self._hits += result.hits
         self._place.step += 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from tlstudio.api.backbone import BackboneDescriptor, Preprocessing
@@ -131,18 +131,10 @@ def preprocessing_from(description: dict[str, Any]) -> Preprocessing:
     return Preprocessing(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
 
 
-def save_model(run_dir: Path, state: dict[str, torch.Tensor], description: dict[str, Any]) -> Path:
-    """Writes both files, each complete or not at all. ``state``: CPU tensors."""
-    path = run_dir / MODEL_FILE
-    temporary = path.with_suffix(".tmp")
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
-    _replace(temporary, path)
-    _write_description(run_dir, description)
-    return path
-
-
 def publish_model(run_dir: Path, source: Path, description: dict[str, Any]) -> None:
-    """Likewise, from a file that is there already: a second name for it, or a copy where the system has none."""
+    """Makes ``source`` the run's model, completely or not at all: by a second name for it, or, where the system has
+    none, by a copy.
+    """
     temporary = (run_dir / MODEL_FILE).with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
     try:

@@ -100,8 +100,11 @@ class Control:
 
 
 class Parked(Exception):
-    """The run ends here for now; what its checkpoint holds is not lost. ``reason`` is a sentence."""
+    """The run ends here for now; what its checkpoint holds is not lost. ``reason`` is a sentence.
 
-    def __init__(self, reason: str, kind: str = "asked") -> None:
+    ``needed_bytes``: of disk, where that is why.
+    """
+
+    def __init__(self, reason: str, kind: str = "asked", needed_bytes: int = 0) -> None:
         super().__init__(reason)
-        self.reason, self.kind = reason, kind
+        self.reason, self.kind, self.needed_bytes = reason, kind, needed_bytes

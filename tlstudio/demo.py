@@ -128,6 +128,8 @@ def _sub(job: jobs.Job, control: Control) -> Generator[Event, None, dict[str, An
     control.raise_if_stopped()
     if not isinstance(last, Finished):
         raise StudioError(last.sentence if isinstance(last, Failed) else "A part of the demo ended without a result.")
+    if last.status == "parked":
+        raise StudioError(str(last.result.get("reason", "A part of the demo was interrupted.")))
     return last.result
 
 

@@ -84,9 +84,16 @@ def plan_run(
     )
 
 
-def create_run(project: Project, registry: Registry, **request: Any) -> Run:
-    """``plan_run`` with the same arguments, then the run's folder and row, ready for ``jobs.start_run``."""
-    plan = plan_run(project, registry, **request)
+def create_run(project: Project, registry: Registry, *, queued: bool = False, batch: int = 0, **request: Any) -> Run:
+    """``plan_run`` with the same arguments, then the run's folder and row, ready for ``jobs.start_run``.
+
+    ``queued``: it takes its place at the end of the queue. ``batch``: the first run of the sweep that it belongs to.
+    """
+    return create_planned(project, plan_run(project, registry, **request), queued=queued, batch=batch)
+
+
+def create_planned(project: Project, plan: RunPlan, *, queued: bool = False, batch: int = 0) -> Run:
+    """Likewise, for a run that has been checked."""
     fingerprint = project.manifest(plan.dataset.name).fingerprint
 
     def make_spec(run_id: int) -> RunSpec:
@@ -106,4 +113,4 @@ def create_run(project: Project, registry: Registry, **request: Any) -> Run:
             plugins=plan.plugins,
         )
 
-    return project.create_run(make_spec)
+    return project.create_run(make_spec, queued=queued, batch=batch)

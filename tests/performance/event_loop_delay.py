@@ -138,7 +138,7 @@ def measure(project: Path, seconds: float, rate: int) -> dict[str, dict[str, flo
     found = {"window alone": settle(min(seconds, 5.0))}
     session.start_run(working.id)
     deadline = time.monotonic() + 180
-    while not any(type(event).__name__ == "StepDone" for event in session.events(working.id)):
+    while not any(type(event).__name__ == "StepDone" for event in session.active.history.events(working.id)):
         if time.monotonic() > deadline:
             raise SystemExit("The worker did not begin to train within three minutes.")
         QTest.qWait(200)
@@ -162,6 +162,9 @@ def measure(project: Path, seconds: float, rate: int) -> dict[str, dict[str, flo
     stop.append(True)
     thread.wait(5000)
     timer.stop()
+    session.active.send(working.id, "stop")  # it would go on without its window
+    while session.active.busy:
+        QTest.qWait(100)
     window.close()
     session.shutdown()
     return found

@@ -9,7 +9,7 @@ import typer
 
 from tlstudio import __version__
 from tlstudio.api.errors import StudioError
-from tlstudio.cli import data, listings, machine, models, plugins, project, training
+from tlstudio.cli import commanding, data, listings, machine, models, plugins, project, queue, runs, training
 from tlstudio.cli.output import JobFailed
 
 app = typer.Typer(
@@ -24,10 +24,11 @@ app.add_typer(project.app, name="project")
 app.add_typer(data.app, name="data")
 app.add_typer(models.weights_app, name="weights")
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(queue.app, name="queue")
 # typer brings its own copy of click from 0.16 on; the common base of its complaints is reached through one of them.
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
 
-for module in (listings, training, models, machine):
+for module in (listings, training, commanding, runs, models, machine):
     module.register(app)
 
 

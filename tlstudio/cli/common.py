@@ -1,10 +1,13 @@
 """Arguments that many commands share."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from tlstudio.cli.output import warn
 from tlstudio.project import Project, Run
 from tlstudio.registry import Registry
 
@@ -15,6 +18,15 @@ RunId = Annotated[int, typer.Argument(metavar="RUN", help="The run's number.", s
 def registry() -> Registry:
     """The plugins that are installed and switched on."""
     return Registry.discover()
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Project]:
+    """The project; what there is to know about it, such as a repair, is said on standard error."""
+    with Project.open(path) as project:
+        for notice in project.notices:
+            warn(notice)
+        yield project
 
 
 def run_as_dict(run: Run, project: Project) -> dict[str, Any]:
@@ -32,6 +44,9 @@ def run_as_dict(run: Run, project: Project) -> dict[str, Any]:
         "seconds": run.seconds,
         "images_per_second": run.images_per_second,
         "reason": run.reason,
+        "position": run.position,
+        "batch": run.batch,
+        "resumable": run.resumable,
         "model": str(project.path / run.model) if run.model else "",
         "created": run.created,
         "started": run.started,

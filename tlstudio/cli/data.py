@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from tlstudio import jobs
-from tlstudio.cli.common import ProjectPath
+from tlstudio.cli.common import ProjectPath, opened
 from tlstudio.cli.output import Json, follow, print_json, say, table
-from tlstudio.project import Project
 
 app = typer.Typer(no_args_is_help=True, help="Import data and look at them.")
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="The data set's name in the project.")]
@@ -58,7 +57,7 @@ def show(path: ProjectPath, dataset: DatasetName, json: Json = False) -> None:
     """Classes, splits and problems of a data set."""
     from tlstudio.data import report
 
-    with Project.open(path) as project:
+    with opened(path) as project:
         description = report.describe(project, dataset)
         info = project.dataset(dataset)
     if json:
@@ -78,7 +77,7 @@ def doctor(path: ProjectPath, dataset: DatasetName, json: Json = False) -> None:
     """Looks for what spoils training: unreadable files, duplicates, label conflicts, imbalance."""
     from tlstudio.data import report
 
-    with Project.open(path) as project:
+    with opened(path) as project:
         findings = report.doctor(project, dataset)
     if json:
         print_json(findings)
@@ -97,7 +96,7 @@ def relocate(
     json: Json = False,
 ) -> None:
     """Tells a project where a data set's pictures have moved to; their content is checked."""
-    with Project.open(path) as project:
+    with opened(path) as project:
         project.relocate(dataset, folder)
         info = project.dataset(dataset)
     if json:

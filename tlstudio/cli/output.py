@@ -4,21 +4,26 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
 from tlstudio.api.events import (
+    Continued,
     EpochDone,
     Event,
     Failed,
     Finished,
+    Held,
     Message,
     PhaseStarted,
     Progress,
+    Resumed,
     RuntimeChosen,
     StepDone,
+    Waiting,
 )
 from tlstudio.jobs import Job
 
@@ -37,6 +42,10 @@ def print_json(value: Any) -> None:
 
 def say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
+
+
+def warn(text: str) -> None:
+    sys.stderr.write(text + "\n")
 
 
 def table(rows: Iterable[Sequence[Any]], header: Sequence[str]) -> None:
@@ -58,31 +67,22 @@ def _cell(value: Any) -> str:
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def follow(job: Job) -> Finished:
+def follow(job: Job, *, ended_by_system: str = "stop") -> Finished:
     """Runs a job to its end with progress on standard error. Ctrl+C asks it to stop, a second one ends at once.
 
-    Raises :class:`JobFailed`.
+    ``ended_by_system``: what the job is asked where the system asks this process to end. Raises :class:`JobFailed`.
     """
-    interrupted = threading.Event()
 
-    def on_interrupt(number: int, frame: object) -> None:
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-        interrupted.set()
-        sys.stderr.write("\nStopping after this step (Ctrl+C again to end at once).\n")
-        job.send("stop")
+    def on_interrupt(number: int) -> None:
+        command = "stop" if number == signal.SIGINT else ended_by_system
+        sys.stderr.write(f"\n{_LEAVING[command]} after this step (Ctrl+C again to end at once).\n")
+        job.send(command)
 
-    in_main = threading.current_thread() is threading.main_thread()
-    before = {s: signal.signal(s, on_interrupt) for s in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
-    shown = _Progress()
+    shown = Display()
     last: Event | None = None
-    try:
+    with interruptible(on_interrupt), shown:
         for last in job:  # to its very end, which is when the worker's process has ended too
             shown.show(last)
-    finally:
-        shown.end()
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if isinstance(last, Failed):
         raise JobFailed(last)
     if not isinstance(last, Finished):
@@ -90,26 +90,65 @@ def follow(job: Job) -> Finished:
     return last
 
 
-class _Progress:
+_LEAVING = {"stop": "Stopping", "park": "Parking"}
+
+
+@contextmanager
+def interruptible(on_interrupt: Callable[[int], None]) -> Iterator[None]:
+    """Calls ``on_interrupt`` at the first Ctrl+C or wish of the system to end, and raises at the second."""
+    interrupted = threading.Event()
+
+    def handle(number: int, frame: object) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+        on_interrupt(number)
+
+    in_main = threading.current_thread() is threading.main_thread()
+    before = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Display:
     """One line that is rewritten on a terminal; only the milestones elsewhere."""
 
     def __init__(self) -> None:
         self._live, self._width = sys.stderr.isatty(), 0
 
+    def __enter__(self) -> "Display":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.end()
+
     def show(self, event: Event) -> None:
         match event:
             case RuntimeChosen():
-                self._line(f"{event.reason} {event.threads} threads, {event.workers} loader processes.")
+                self.line(f"{event.reason} {event.threads} threads, {event.workers} loader processes.")
             case PhaseStarted():
-                self._line(f"Phase {event.index + 1} of {event.count}: {event.title}")
+                self.line(f"Phase {event.index + 1} of {event.count}: {event.title}")
             case EpochDone():
                 values = "  ".join(f"{name} {value:.4g}" for name, value in event.metrics.items())
-                self._line(f"  epoch {event.epoch}{' *' if event.best else '  '}  {values}")
+                self.line(f"  epoch {event.epoch}{' *' if event.best else '  '}  {values}")
             case Message():
-                self._line(f"{'Warning: ' if event.level == 'warning' else ''}{event.text}")
+                self.line(f"{'Warning: ' if event.level == 'warning' else ''}{event.text}")
+            case Waiting() | Resumed():
+                self.line(event.text)
+            case Held():
+                self.line(f"Holds after step {event.step}, with its model in memory.")
+            case Continued():
+                self.line("Goes on.")
             case Progress():
                 total = f" of {event.total:,}" if event.total else ""
-                self._rewrite(f"{event.text or 'Working'}: {event.done:,}{total} {event.unit}{_left(event.eta)}")
+                text = f"{event.text or 'Working'}: {event.done:,}{total} {event.unit}"
+                if event.text and event.done >= event.total > 0 and not self._live:
+                    self.line(text)  # a milestone, too
+                else:
+                    self._rewrite(f"{text}{_left(event.eta)}")
             case StepDone():
                 self._rewrite(
                     f"  step {event.step}  loss {event.loss:.4f}  {event.images_per_second:.1f} images/s"
@@ -121,7 +160,7 @@ class _Progress:
             sys.stderr.write("\r" + " " * self._width + "\r")
             self._width = 0
 
-    def _line(self, text: str) -> None:
+    def line(self, text: str) -> None:
         self.end()
         sys.stderr.write(text + "\n")
 

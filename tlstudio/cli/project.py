@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tlstudio.cli.common import ProjectPath
+from tlstudio.cli.common import ProjectPath, opened
 from tlstudio.cli.output import Json, print_json, say
 from tlstudio.project import Project
 
@@ -28,7 +28,7 @@ def create(
 @app.command()
 def info(path: ProjectPath, json: Json = False) -> None:
     """Data sets and runs of a project."""
-    with Project.open(path) as project:
+    with opened(path) as project:
         datasets, runs = project.datasets(), project.runs()
         if json:
             print_json(
@@ -45,7 +45,10 @@ def info(path: ProjectPath, json: Json = False) -> None:
                         }
                         for d in datasets
                     ],
-                    "runs": [{"run": run.id, "status": run.state, "method": run.method} for run in runs],
+                    "runs": [
+                        {"run": run.id, "status": run.state, "method": run.method, "reason": run.reason} for run in runs
+                    ],
+                    "notices": project.notices,
                 }
             )
             return
@@ -57,5 +60,7 @@ def info(path: ProjectPath, json: Json = False) -> None:
             )
         for run in runs:
             say(f"  run {run.id}: {run.method} of {run.backbone} on {run.dataset}, {run.state}")
+            if run.reason:
+                say(f"    {run.reason}")
         if not datasets:
             say(f"  No data yet. Next: tlstudio data import {path} FOLDER --name NAME")

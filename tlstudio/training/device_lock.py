@@ -8,6 +8,7 @@ from tlstudio import locks, paths
 from tlstudio.api.events import Event, Waiting
 from tlstudio.control import Control
 from tlstudio.training import runtime
+from tlstudio.training.holding import hold
 from tlstudio.training.spec import RunSpec
 
 _POLL_S = 0.25
@@ -28,6 +29,7 @@ class DeviceLock:
             if text != told:
                 yield Waiting(text=text)
             told = text
+            yield from hold(control)
             control.raise_if_leaving()
             control.next_question(_POLL_S)  # nothing to be asked about yet; wakes up when something is wanted
 

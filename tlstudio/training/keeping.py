@@ -32,11 +32,20 @@ class Course:
     back_offs: int = 0
     memory_back_offs: int = 0
     parts: int = 1
-    started: float = dataclasses.field(default_factory=time.perf_counter)
+    started: float = dataclasses.field(default_factory=time.perf_counter)  # or when time was last counted
+    mark: float = dataclasses.field(default_factory=time.perf_counter)  # likewise, of the phases
 
-    def elapsed(self) -> float:
-        """Seconds of work, over all interruptions."""
-        return self.clock.total_seconds + time.perf_counter() - self.started
+    def tick(self) -> None:
+        """Counts the time until now."""
+        now = time.perf_counter()
+        self.clock.total_seconds += now - self.started
+        self.clock.phase_seconds += now - self.mark
+        self.started = self.mark = now
+
+    def skip(self, seconds: float) -> None:
+        """Time in which the run waited for its user."""
+        self.started += seconds
+        self.mark += seconds
 
 
 class Keeper:
@@ -64,7 +73,7 @@ class Keeper:
         course = self._course
         course.best = saving.load_best(found, state)
         course.clock = Clock(**{**state["clock"], "last_event": 0.0})
-        course.started = time.perf_counter()
+        course.started = course.mark = time.perf_counter()
         course.index, course.back_offs = state["phase"], state["back_offs"]
         course.memory_back_offs, course.parts = state["memory_back_offs"], state["parts"]
         course.pending = (state, stored) if state["loop"] else None
@@ -93,7 +102,7 @@ class Keeper:
         if not tensors.finite([*(model[name] for name in trained), *learned.values()]):
             raise Diverged("a weight is no longer a number")
         own = run.method.state_dict() if hasattr(run.method, "state_dict") else {}
-        course.clock.total_seconds, course.started = course.elapsed(), time.perf_counter()
+        course.tick()
         kept = {f"method/{name}": value for name, value in own.items() if isinstance(value, torch.Tensor)}
         parts = {**{f"model/{name}": tensor for name, tensor in model.items()}, **learned, **kept}
         state = {

@@ -35,6 +35,7 @@ class Clock:
     images: int = 0
     training_seconds: float = 0.0
     validation_seconds: float = 0.0
+    phase_seconds: float = 0.0
     total_seconds: float = 0.0
     last_event: float = 0.0
 

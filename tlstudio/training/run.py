@@ -6,6 +6,7 @@ checkpoint holds all the rest.
 """
 
 import shutil
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def train(control: Control, run_dir: str, registry: Registry | None = None) -> G
                 yield from run.phases()
                 return (yield from run.finish())
         except Parked as parked:
-            return _parked(folder, spec, parked.reason, parked.kind)
+            needed = parked.needed_bytes or (run.needed if parked.kind == "disk-full" else 0)
+            return _parked(folder, spec, parked.reason, parked.kind, needed)
         except OSError as error:
             if not checkpoint_files.is_disk_full(error):
                 raise
@@ -64,13 +66,15 @@ def train(control: Control, run_dir: str, registry: Registry | None = None) -> G
                 f"{free / 1e6:,.1f} MB are free, and the run needs about {needed / 1e6:,.0f} MB. What its last "
                 "checkpoint holds is intact. Make room, and resume it."
             )
-            return _parked(folder, spec, reason, "disk-full")
+            return _parked(folder, spec, reason, "disk-full", needed)
 
 
-def _parked(folder: Path, spec: RunSpec, reason: str, kind: str) -> dict[str, Any]:
+def _parked(folder: Path, spec: RunSpec, reason: str, kind: str, needed_bytes: int) -> dict[str, Any]:
     checkpoint_files.give_up_reserve(folder)
     found, _ = checkpoint_files.newest(folder)
     result: dict[str, Any] = {"run": spec.run, "status": "parked", "reason": reason, "reason_kind": kind}
+    if needed_bytes:
+        result["needed_bytes"] = needed_bytes
     result["step"] = found.state["clock"]["step"] if found else 0
     if (folder / restore.MODEL_FILE).exists():
         result["model"] = str(folder / restore.MODEL_FILE)
@@ -128,6 +132,7 @@ class _Run:
 
     def phases(self) -> Generator[Event, None, None]:
         course = self._course
+        course.mark = time.perf_counter()
         while course.index < len(self._run.phases):
             if self._control.stop_requested and course.best.state:
                 break
@@ -142,6 +147,7 @@ class _Run:
             course.index, course.loop, course.back_offs = course.index + 1, None, 0
             if self._keeper.saver.due(_WORTH_SAVING):
                 yield from self._keeper.save(now=True)
+        course.tick()
 
     def _phase(self, phase: Phase) -> Generator[Event, None, None]:
         course, run = self._course, self._run
@@ -203,7 +209,9 @@ class _Run:
         yield from self._keeper.save(now=self._control.take_checkpoint_request() or self._control.interrupted)
         loop = self._course.loop
         assert loop is not None
+        held = time.perf_counter()
         yield from hold(self._control, self._course.clock.step, lambda q: self._answers.answer(q, loop.as_validated))
+        self._course.skip(time.perf_counter() - held)
         if self._control.leaving:
             yield from self._keeper.save(now=True)
         if self._control.park_requested and not self._control.stop_requested:
@@ -264,6 +272,8 @@ class _Run:
         self._keeper.keep_best()
         finish = Finish(self._control, self._folder, self._spec, self._registry, self._run, self._material, course.best)
         metrics = yield from finish.score(self._scores.select_by)
+        phase_seconds = course.clock.phase_seconds
+        course.tick()
         images, seconds = course.clock.images, course.clock.training_seconds
         if not images or self._material.features_only:
             images, seconds = self._material.images, self._material.seconds
@@ -273,8 +283,8 @@ class _Run:
             "metrics": metrics,
             "best_epoch": course.best.epoch,
             "seconds": {
-                "total": round(course.elapsed(), 2),
-                "training": round(course.clock.training_seconds + course.clock.validation_seconds, 2),
+                "total": round(course.clock.total_seconds, 2),
+                "training": round(phase_seconds, 2),
             },
             "images_per_second": round(images / seconds, 2) if seconds else 0.0,
             "model": str(self._folder / restore.MODEL_FILE),

@@ -64,6 +64,7 @@ class Saver:
                 f"{needed / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB are free. {self._what_is_left()} Make room, and "
                 "resume the run.",
                 "disk-full",
+                needed,
             ) from error
         if pin:
             self._pinned = written

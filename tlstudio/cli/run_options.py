@@ -1,0 +1,79 @@
+"""What 'train' and 'queue add' ask about a run, and what becomes of it."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from tlstudio.api.errors import UsageError
+from tlstudio.api.events import Finished
+from tlstudio.api.options import parse_settings
+from tlstudio.cli.output import print_json, say, warn
+from tlstudio.project import Project
+from tlstudio.registry import Registry
+from tlstudio.training.spec import RuntimePreferences
+
+Dataset = Annotated[str, typer.Option("--dataset", help="The data set's name in the project.")]
+Backbone = Annotated[
+    str, typer.Option("--backbone", help="One of 'tlstudio backbones', or the name of imported weights.")
+]
+Method = Annotated[str, typer.Option("--method", help="One of 'tlstudio methods'.")]
+Weights = Annotated[str, typer.Option("--weights", help="Which weights of the backbone; 'none': random.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the method.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
+Engine = Annotated[str, typer.Option("--engine", help="One of 'tlstudio engines'.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+Precision = Annotated[str, typer.Option("--precision", help="auto, float32, bfloat16.")]
+Workers = Annotated[int, typer.Option("--workers", help="Processes that load pictures; -1: chosen.")]
+Beside = Annotated[bool, typer.Option("--beside", help="Train even while another run has the device.")]
+
+
+def request(
+    registry: Registry,
+    *,
+    method: str,
+    settings: list[str] | None,
+    weights: str,
+    device: str,
+    precision: str,
+    workers: int,
+    beside: bool,
+    **rest: Any,
+) -> dict[str, Any]:
+    """Arguments of ``runs.create_run``. Raises ``UsageError``, ``OptionsError``."""
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"The precision '{precision}' is not known; there are auto, float32 and bfloat16.")
+    chosen: Literal["auto", "float32", "bfloat16"] = precision  # type: ignore[assignment]  # checked above
+    return {
+        **rest,
+        "method": method,
+        "weights_id": weights,
+        "options": parse_settings(registry.method(method).options, settings or ()).model_dump(),
+        "runtime": RuntimePreferences(device=device, precision=chosen, workers=workers, beside=beside),
+    }
+
+
+def conclude(project: Project, run_id: int, done: Finished, json: bool) -> int:
+    """Says what became of a run that was trained; the exit status."""
+    result = {**done.result, "run": run_id, "status": done.status}
+    if json:
+        print_json(result)
+    else:
+        report(result, str(project.path))
+    if done.status == "parked" and result.get("reason_kind") == "disk-full":
+        warn(str(result.get("reason", "")))
+        return 1
+    return 0 if done.status == "finished" else 3
+
+
+def report(result: dict[str, Any], path: str) -> None:
+    """Scores as people read them, and what to do next."""
+    say(f"Run {result['run']} {result['status']}.")
+    for split, metrics in result.get("metrics", {}).items():
+        for name in [n for n in metrics if not n.endswith(("_low", "_high"))]:
+            low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+            interval = f"  (95 %: {low:.3f} to {high:.3f})" if low is not None and high is not None else ""
+            say(f"  {split:5} {name:18} {metrics[name]:.4f}{interval}")
+    if result["status"] == "parked":
+        say(f"  next: tlstudio resume {path} {result['run']}")
+    elif result.get("model"):
+        say(f"  next: tlstudio export {path} {result['run']} --format onnx --out model.onnx")

@@ -29,7 +29,7 @@ from tlstudio.training.preparation import prepare
 from tlstudio.training.spec import RunSpec, RuntimePreferences
 from tlstudio.worker import events_of
 
-_CLOCK = {"training_seconds", "validation_seconds", "total_seconds", "last_event"}
+_CLOCK = {"training_seconds", "validation_seconds", "phase_seconds", "total_seconds", "last_event"}
 
 
 class NotConforming(AssertionError):

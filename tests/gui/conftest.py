@@ -80,11 +80,20 @@ def project_path(tmp_path: Path, imported: Path) -> Path:
 
 
 @pytest.fixture
-def session() -> Iterator[Session]:
+def session(qtbot: QtBot) -> Iterator[Session]:
     made = Session(Settings())
     yield made
+    stop_all(made, qtbot)
     made.shutdown()
     made.deleteLater()
+
+
+def stop_all(session: Session, qtbot: QtBot) -> None:
+    """Runs go on without their window: those of a test must not."""
+    session.active.paused = True
+    for run_id in session.active.running_ids:
+        session.active.send(run_id, "stop")
+    qtbot.waitUntil(lambda: not session.active.busy, timeout=60_000)
 
 
 @pytest.fixture

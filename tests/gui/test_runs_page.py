@@ -12,7 +12,8 @@ from tlstudio.api.events import Acknowledged, EpochDone, Failed, Finished, Phase
 from tlstudio.gui.main_window import MainWindow
 from tlstudio.gui.pages.results import ResultsPage
 from tlstudio.gui.pages.run import RunPage
-from tlstudio.gui.pages.run_story import RunStory
+from tlstudio.gui.pages.run_log import RunLog
+from tlstudio.gui.pages.run_story import Entry, RunStory
 from tlstudio.gui.pages.runs import RunsPage
 from tlstudio.gui.pages.runs_differences import differences
 from tlstudio.project import Project
@@ -89,9 +90,9 @@ def test_that_a_run_opens_with_its_whole_history(runs_page: RunsPage, trained: M
     assert made.pill.text() == "finished"
     assert len(made.plot.curves.train) > 0
     assert "finished" in made.log.toPlainText()
-    assert made.results.isVisible()
-    assert not made.stop.isVisible()
-    made.results.click()
+    qtbot.waitUntil(lambda: made.controls.buttons["results"].isVisible())
+    assert not made.controls.buttons["stop"].isVisible()
+    made.controls.buttons["results"].click()
     assert trained.pages.current_id == "results"
     shown = trained.pages.page("results")
     assert isinstance(shown, ResultsPage)
@@ -115,13 +116,15 @@ def test_that_a_failed_run_shows_its_sentence_and_its_log_and_traceback_are_one_
     window.session.select_run(2)
     made = page(window, "run")
     assert isinstance(made, RunPage)
-    qtbot.waitUntil(lambda: made.failure.isVisible() and made.show_trace.isEnabled(), timeout=10_000)
-    assert made.failure.label.text() == "The disk is full. Free some space."
+    happened = made.happened
+    qtbot.waitUntil(lambda: happened.isVisible() and happened.show_trace.isEnabled(), timeout=10_000)
+    assert happened.banner.label.text() == "The disk is full. Free some space."
     assert made.pill.text() == "failed"
-    made.show_trace.click()
-    assert made.details.toPlainText() == "Traceback: here"
-    made.show_log.click()
-    qtbot.waitUntil(lambda: made.details.toPlainText() == "the worker's log")
+    assert made.controls.buttons["resume"].isVisible()
+    happened.show_trace.click()
+    assert happened.details.toPlainText() == "Traceback: here"
+    happened.show_log.click()
+    qtbot.waitUntil(lambda: happened.details.toPlainText() == "the worker's log")
 
 
 def test_that_events_of_the_open_run_are_followed_live(trained: MainWindow, qtbot: QtBot) -> None:
@@ -166,6 +169,7 @@ def test_that_the_story_tells_what_happens_in_sentences() -> None:
     for epoch, value in ((1, 0.5), (2, 0.5), (3, 0.75)):
         story.add(EpochDone(epoch=epoch, step=epoch, metrics={"val_accuracy": value}, best=True))
     story.add(Acknowledged(command="stop"))
+    assert story.state == "stopping"
     story.add(Finished(status="stopped"))
     assert [entry.text for entry in story.entries] == [
         "phase 1 of 2: head only, 5 epochs",
@@ -174,5 +178,21 @@ def test_that_the_story_tells_what_happens_in_sentences() -> None:
         "stop acknowledged; the best model so far is kept",
         "stopped as asked",
     ]
-    assert story.stopping
+    assert story.state == ""
     assert isinstance(story.ended, Finished)
+
+
+def test_that_the_log_stays_at_its_end_when_it_gets_less_room_but_not_against_the_user(qtbot: QtBot) -> None:
+    log, entries = RunLog(), [Entry(0.0, f"line {number}") for number in range(60)]
+    qtbot.addWidget(log)
+    log.resize(300, 400)
+    log.show()
+    log.follow(entries)
+    bar = log.verticalScrollBar()
+    assert bar.value() == bar.maximum() > 0
+    log.resize(300, 120)
+    assert bar.value() == bar.maximum()
+    bar.setValue(0)
+    entries.append(Entry(0.0, "one more"))
+    log.refresh()
+    assert bar.value() == 0

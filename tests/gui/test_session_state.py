@@ -157,12 +157,12 @@ def test_that_a_run_trains_through_the_session_and_guards_its_project(
     ear = Ear()
     session.run_event.connect(ear.hear)
     session.start_run(run_.id)
-    assert session.active.running == run_.id
+    qtbot.waitUntil(lambda: session.active.running == run_.id, timeout=10_000)
     with pytest.raises(ProjectError, match="still training"):
         session.create_project(tmp_path / "other.tlproj")
     qtbot.waitUntil(lambda: bool(heard) and heard[-1].terminal, timeout=120_000)
     assert isinstance(heard[-1], Finished), heard[-1]
-    assert session.events(run_.id) == heard
+    assert session.active.history.events(run_.id) == heard
     assert session.runtime is not None
     qtbot.waitUntil(lambda: session.active.running == 0)
     qtbot.waitUntil(lambda: [r.state for r in session.runs] == ["finished"])

@@ -39,8 +39,8 @@ def test_that_a_new_project_is_made_in_the_page_and_its_data_page_opens(
     assert not start.new_card.create_button.isEnabled()
     qtbot.keyClicks(start.new_card.name, "flowers")
     qtbot.mouseClick(start.new_card.create_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.pages.current_id == "data")
     assert (tmp_path / "flowers.tlproj" / "project.sqlite").is_file()
-    assert window.pages.current_id == "data"
     assert window.topbar.project.text() == "flowers"
 
 
@@ -51,7 +51,7 @@ def test_that_a_name_that_is_taken_is_said_beside_the_form_and_what_was_typed_st
     start.new_card.place.setText(str(project_path.parent))
     start.new_card.name.setText("colours")
     qtbot.mouseClick(start.new_card.create_button, Qt.MouseButton.LeftButton)
-    assert "already" in start.new_card.error.label.text()
+    qtbot.waitUntil(lambda: "already" in start.new_card.error.label.text())
     assert start.new_card.name.text() == "colours"
     assert window.session.project is None
 
@@ -74,8 +74,8 @@ def test_that_recent_projects_open_and_missing_ones_give_a_reason_and_can_be_rem
     qtbot.waitUntil(lambda: len(start.recent.rows) == 2)
     there = start.recent.rows[1]
     qtbot.mouseClick(there, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.pages.current_id == "data")
     assert window.session.project is not None
-    assert window.pages.current_id == "data"
 
 
 def test_that_a_dropped_project_opens(window: MainWindow, project_path: Path, qtbot: QtBot) -> None:
@@ -92,7 +92,7 @@ def test_that_dropped_pictures_offer_a_project_and_an_import(
     assert start.new_card.source.text() == str(pictures)
     start.new_card.place.setText(str(tmp_path))
     qtbot.mouseClick(start.new_card.create_button, Qt.MouseButton.LeftButton)
-    assert window.pages.current_id == "data"
+    qtbot.waitUntil(lambda: window.pages.current_id == "data")
     form = window.pages.page("data").form  # type: ignore[attr-defined]  # the Data page's
     assert form.source.text() == str(pictures)
     assert form.isVisible()

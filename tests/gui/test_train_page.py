@@ -115,7 +115,8 @@ def test_that_the_button_makes_a_run_and_opens_its_page(
     qtbot.waitUntil(lambda: bool(seen) and isinstance(seen[-1], Finished | Failed), timeout=120_000)
     assert isinstance(seen[-1], Finished), seen[-1]
     run_page = opened.pages.page("run")
-    qtbot.waitUntil(lambda: run_page.results.isVisible(), timeout=10_000)  # type: ignore[attr-defined]
+    results = run_page.controls.buttons["results"]  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: results.isVisible(), timeout=10_000)
     assert run_page.pill.text() == "finished"  # type: ignore[attr-defined]
 
 

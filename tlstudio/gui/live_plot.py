@@ -7,10 +7,10 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from tlstudio.api.events import EpochDone, PhaseStarted, StepDone
+from tlstudio.api.events import EpochDone, JobStarted, PhaseStarted, Resumed, StepDone
 from tlstudio.gui.plots.chart import Chart
 from tlstudio.gui.plots.chips import Chip, PillChoice
-from tlstudio.gui.plots.curves import RunCurves, is_share, lower_is_better, metric_title
+from tlstudio.gui.plots.curves import PhaseMark, RunCurves, is_share, lower_is_better, metric_title
 from tlstudio.gui.plots.export import ask_and_export
 from tlstudio.gui.plots.series import SMOOTHING
 from tlstudio.gui.widgets.kit import Card, pill_button
@@ -35,7 +35,7 @@ class LivePlot(QWidget):
         self._metric_due = False
         self.redraws = 0
         self.slowest_redraw = 0.0  # seconds
-        self._marked_phases = -1
+        self._marked_phases: list[PhaseMark] | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(REDRAW_MS)
         self._timer.timeout.connect(self._on_tick)
@@ -88,13 +88,13 @@ class LivePlot(QWidget):
     def on_event(self, event: object) -> None:
         """Takes any event of a run. Appends; never draws."""
         match event:
-            case StepDone() | EpochDone() | PhaseStarted():
+            case StepDone() | EpochDone() | PhaseStarted() | Resumed() | JobStarted():
                 self._dirty = self.curves.add(event) or self._dirty
 
     def set_curves(self, curves: RunCurves) -> None:
         """Shows another run, or the history of this one."""
         self.curves = curves
-        self._marked_phases = -1
+        self._marked_phases = None
         self.chosen_metric.set_choices([])
         self.loss_chart.reset_view()
         self.metric_chart.reset_view()
@@ -138,8 +138,8 @@ class LivePlot(QWidget):
     def _draw_loss(self) -> None:
         self.redraws += 1
         curves = self.curves
-        if self._marked_phases != len(curves.phases):
-            self._marked_phases = len(curves.phases)
+        if self._marked_phases != curves.phases:
+            self._marked_phases = list(curves.phases)
             marks = [(phase.epoch, phase.title) for phase in curves.phases if phase.epoch > 0]
             self.loss_chart.set_phase_marks(marks)
             self.metric_chart.set_phase_marks(marks)

@@ -7,11 +7,13 @@ from PySide6.QtCore import QByteArray, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
-from tlstudio.api.errors import StudioError
 from tlstudio.api.events import Event
 from tlstudio.gui import actions, frame_status, page_table
+from tlstudio.gui.close_choice import CloseChoice
+from tlstudio.gui.interrupted import InterruptedPanel
 from tlstudio.gui.messages import MessagePanel
 from tlstudio.gui.page_host import PageHost
+from tlstudio.gui.room_watch import RoomWatch
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.palette_popup import PalettePopup
 from tlstudio.gui.widgets.rail import Rail
@@ -33,10 +35,14 @@ class MainWindow(QMainWindow):
         self.topbar = TopBar(session)
         self.statusbar = StatusBar(session)
         self.messages = MessagePanel(session)
+        self.interrupted = InterruptedPanel(session)
         self.pages = PageHost(session)
         self._compose()
         self.actions_by_id = actions.install(self)
-        self._close_confirmed = False
+        self.room = RoomWatch(session, self)
+        self.choice: CloseChoice | None = None
+        self._close_confirmed = self._choice_made = False
+        self.topbar.page_asked.connect(self.show_page)
         self.rail.chosen.connect(self.show_page)
         self.pages.current_changed.connect(self._on_page_changed)
         session.page_requested.connect(self.show_page)
@@ -52,6 +58,7 @@ class MainWindow(QMainWindow):
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
         right.addWidget(self.messages)
+        right.addWidget(self.interrupted)
         right.addWidget(self.pages, 1)
         middle = QHBoxLayout()
         middle.setContentsMargins(0, 0, 0, 0)
@@ -88,12 +95,11 @@ class MainWindow(QMainWindow):
         self._start_page().start_demo_in(project)
 
     def close_project(self) -> None:
-        try:
-            self.session.close_project()
-        except StudioError as error:
-            self.session.say("warning", str(error))
+        """Where something trains, a dialog asks what is to become of it."""
+        if self.session.active.running:
+            self._ask("Close the project").accepted.connect(self._on_project_left)
         else:
-            self.show_page("start")
+            self._on_project_left()
 
     def show_palette(self) -> None:
         PalettePopup(list(self.actions_by_id.values()), self).popup()
@@ -106,6 +112,26 @@ class MainWindow(QMainWindow):
 
     def copy_command(self) -> None:
         self.statusbar.copy_command()
+
+    def _ask(self, what: str) -> CloseChoice:
+        self.choice = CloseChoice(self.session, what, self)
+        self.choice.finished.connect(self._on_choice_gone)
+        self.choice.open()
+        return self.choice
+
+    @Slot()
+    def _on_choice_gone(self) -> None:
+        self.choice = None
+
+    @Slot()
+    def _on_project_left(self) -> None:
+        self.session.leave_project()
+        self.show_page("start")
+
+    @Slot()
+    def _on_choice_made(self) -> None:
+        self._choice_made = True
+        self.close()
 
     def _start_page(self) -> "StartPage":
         return cast("StartPage", self.pages.page("start"))
@@ -155,7 +181,12 @@ class MainWindow(QMainWindow):
         self._start_page().accept_path(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """While a run trains the first close asks in the window; the second stops it, keeping its best."""
+        """While a run trains a dialog asks what is to become of it; other work is stopped by the second close."""
+        if self.session.active.running and not self._choice_made:
+            event.ignore()
+            if self.choice is None:
+                self._ask("Close the window").accepted.connect(self._on_choice_made)
+            return
         asked = frame_status.before_closing(self.session)
         if asked and not self._close_confirmed:
             self._close_confirmed = True

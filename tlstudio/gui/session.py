@@ -11,6 +11,9 @@ from tlstudio.api.errors import ProjectError, StudioError, UsageError
 from tlstudio.api.events import Event, RuntimeChosen
 from tlstudio.gui.active_runs import ActiveRuns
 from tlstudio.gui.background import Background
+from tlstudio.gui.named_jobs import NamedJobs
+from tlstudio.gui.opening import discover, open_locked
+from tlstudio.gui.project_watch import Look, ProjectWatch
 from tlstudio.gui.run_thread import RunThread
 from tlstudio.settings import Settings
 
@@ -53,10 +56,15 @@ class Session(QObject):
         self.pending_import = ""  # a folder or table that the Data page is to offer for import
         self.pending_plugin = ""  # likewise the Plugins page
         self._registry: Registry | None = None
-        self._jobs: list[RunThread] = []
-        self.active = ActiveRuns(self)
+        self._jobs = NamedJobs(self)
+        self._runs_asked = False
+        self.watch = ProjectWatch(self)
+        self.watch.looked.connect(self._on_looked)
+        self.watch.failed.connect(self._on_read_failed)
+        self.active = ActiveRuns(self.watch, lambda: self.registry, self)
         self.active.happened.connect(self._on_run_event)
-        self.active.changed.connect(self._on_queue_changed)
+        self.active.changed.connect(self.queue_changed)
+        self.active.problem.connect(self.say_error)
 
     # ---- plugins
 
@@ -64,7 +72,7 @@ class Session(QObject):
     def registry(self) -> "Registry":
         """Everything that the plugins contribute; found now if that has not been done yet."""
         if self._registry is None:
-            self._registry = _discover(self.settings.disabled_plugins)
+            self._registry = discover(self.settings.disabled_plugins)
         return self._registry
 
     @property
@@ -74,7 +82,7 @@ class Session(QObject):
     def load_registry(self) -> None:
         """Finds the plugins in the background; ``registry_changed`` follows."""
         disabled = list(self.settings.disabled_plugins)
-        self.background.submit(lambda: _discover(disabled), self._on_registry)
+        self.background.submit(lambda: discover(disabled), self._on_registry)
 
     def _on_registry(self, registry: "Registry") -> None:
         self._registry = registry
@@ -83,24 +91,42 @@ class Session(QObject):
     # ---- the project
 
     def open_project(self, path: Path | str) -> None:
-        """Raises :class:`ProjectError` where there is none, or a run of the open one is still training."""
-        from tlstudio.project import Project
-
-        self._refuse_while_training()
-        self._set_project(Project.open(Path(path)))
+        """Raises :class:`ProjectError` where there is none, it is open in another window, or a run is training."""
+        if self.project is None or self.project.path != Path(path):
+            self._refuse_while_training()
+            self._set_project(open_locked(Path(path), create=False))
 
     def create_project(self, path: Path | str) -> None:
         """Raises :class:`ProjectError` where none can be made, or a run of the open one is still training."""
-        from tlstudio.project import Project
-
         self._refuse_while_training()
-        self._set_project(Project.create(Path(path)))
+        self._set_project(open_locked(Path(path), create=True))
 
-    def request_open(self, path: Path | str) -> None:
-        """Opens in the background; what goes wrong becomes a message."""
-        from tlstudio.project import Project
+    def request_open(
+        self,
+        path: Path | str,
+        done: Callable[[], None] | None = None,
+        failed: Callable[[str], None] | None = None,
+        *,
+        create: bool = False,
+    ) -> None:
+        """Opens, or makes, a project in the background. What goes wrong becomes a message, or goes to ``failed``."""
+        failed = failed or self._on_background_failed
+        if self.project is not None and self.project.path == Path(path) and not create:
+            if done is not None:
+                done()
+            return
+        try:
+            self._refuse_while_training()
+        except ProjectError as error:
+            failed(str(error))
+            return
 
-        self.background.submit(lambda: Project.open(Path(path)), self._set_project, self._on_background_failed)
+        def opened(project: "Project") -> None:
+            self._set_project(project)
+            if done is not None:
+                done()
+
+        self.background.submit(lambda: open_locked(Path(path), create=create), opened, failed)
 
     def close_project(self) -> None:
         """Raises :class:`ProjectError` while a run is still training."""
@@ -108,10 +134,15 @@ class Session(QObject):
             self._refuse_while_training()
             self._set_project(None)
 
+    def leave_project(self) -> None:
+        """Closes the project; what trains goes on in the background."""
+        self._set_project(None)
+
     def _refuse_while_training(self) -> None:
         if self.project is not None and self.active.running:
             raise ProjectError(
-                f"Run {self.active.running} of {self.project.name} is still training. Stop it first, or wait for it."
+                f"Run {self.active.running} of {self.project.name} is still training. Close the project first: you "
+                "can then let it train on, park it, or stop it."
             )
 
     def _set_project(self, project: "Project | None") -> None:
@@ -121,12 +152,20 @@ class Session(QObject):
         if project is not None:
             self.settings.remember(project.path)
             self.save_settings()
+        self.active.begin(project)
+        self.set_status("")
         self.project_changed.emit()
         self.selected_dataset_changed.emit("")
         self.selected_run_changed.emit(0)
-        self.refresh()
+        self._runs_asked = True
+        self.watch.follow(project)
+        self.refresh_datasets()
+        if project is None:
+            self.runs_changed.emit()
+        elif project.notices:
+            self.say("warning", project.notices[0], "\n".join(project.notices[1:]))
         if previous is not None:
-            previous.close()
+            self.watch.retire(previous)
 
     def refresh(self) -> None:
         """Reads data sets and runs again."""
@@ -143,11 +182,11 @@ class Session(QObject):
 
     def refresh_runs(self) -> None:
         """In the background; ``runs_changed`` follows."""
-        project = self.project
-        if project is None:
+        if self.project is None:
             self.runs_changed.emit()
             return
-        self.background.submit(lambda: (project, project.runs()), self._on_runs, self._on_read_failed)
+        self._runs_asked = True
+        self.watch.look()
 
     def _on_datasets(self, answer: "tuple[Project, list[DatasetInfo]]") -> None:
         project, datasets = answer
@@ -159,10 +198,11 @@ class Session(QObject):
         if self.selected_dataset not in names:
             self.select_dataset(names[0] if names else "")
 
-    def _on_runs(self, answer: "tuple[Project, list[Run]]") -> None:
-        project, runs = answer
-        if project is self.project:
-            self.runs = runs
+    @Slot(object)
+    def _on_looked(self, look: Look) -> None:
+        if look.project is self.project and (self._runs_asked or look.runs != self.runs):
+            self._runs_asked = False
+            self.runs = look.runs
             self.runs_changed.emit()
 
     def dataset(self, name: str = "") -> "DatasetInfo | None":
@@ -191,45 +231,23 @@ class Session(QObject):
         """Trains now, or after the runs that wait before it. Its events come by ``run_event``."""
         if self.project is None:
             raise UsageError("Open a project before you start a run.")
-        self.active.start(self.project, run_id)
-
-    def stop_run(self, run_id: int) -> None:
-        """Asks the run to stop and keep its best model; one that waits in the queue leaves it."""
-        self.active.stop(run_id)
-
-    def events(self, run_id: int) -> list[Event]:
-        """Everything that a run of this session has said so far."""
-        return self.active.history(run_id)
+        self.active.start([run_id])
 
     def start_job(
         self, name: str, arguments: dict[str, Any], on_event: Callable[[Event], None] | None = None
     ) -> RunThread:
         """Starts a job of the worker's table. ``on_event`` is a ``@Slot(object)`` of a widget."""
-
-        def open_job() -> Any:
-            from tlstudio import jobs
-
-            return jobs.start(name, arguments)
-
-        thread = RunThread(open_job, self)
-        if on_event is not None:
-            thread.event.connect(on_event)
-        self._jobs.append(thread)
-        thread.finished.connect(self._on_job_finished)
-        thread.start()
-        return thread
+        return self._jobs.start(name, arguments, on_event)
 
     @property
     def jobs_running(self) -> int:
-        return sum(thread.isRunning() for thread in self._jobs)
+        return self._jobs.running
 
     def shutdown(self) -> None:
-        """Stops what runs, waits for it, and closes the project. The session is of no use afterwards."""
+        """Stops jobs, turns away from runs, which go on, and closes the project. Of no use afterwards."""
         self.active.shutdown()
-        for thread in self._jobs:
-            thread.send("stop")
-        for thread in self._jobs:
-            thread.wait(10_000)
+        self.watch.close(self.project)
+        self._jobs.shutdown()
         self.background.close()
         if self.project is not None:
             self.project.close()
@@ -268,6 +286,7 @@ class Session(QObject):
     def _on_background_failed(self, sentence: str) -> None:
         self.say("error", sentence)
 
+    @Slot(str)
     def _on_read_failed(self, sentence: str) -> None:
         if self.project is not None:
             self.say("error", sentence)
@@ -278,22 +297,3 @@ class Session(QObject):
             self.runtime = event
             self.runtime_changed.emit()
         self.run_event.emit(run_id, event)
-
-    @Slot()
-    def _on_queue_changed(self) -> None:
-        self.queue_changed.emit()
-        self.refresh_runs()
-
-    @Slot()
-    def _on_job_finished(self) -> None:
-        for thread in [job for job in self._jobs if job.isFinished()]:
-            self._jobs.remove(thread)
-            thread.deleteLater()
-
-
-def _discover(disabled: list[str]) -> "Registry":
-    from tlstudio import installer
-    from tlstudio.registry import Registry
-
-    installer.activate()
-    return Registry.discover(disabled=disabled)

@@ -18,3 +18,8 @@ def duration(seconds: float) -> str:
 
 def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole else "–"
+
+
+def listed(words: list[str]) -> str:
+    """``3``, ``3 and 5``, ``3, 5 and 7``."""
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1] if words else "") if part)

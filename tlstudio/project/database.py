@@ -3,9 +3,11 @@ read.
 """
 
 import contextlib
+import os
 import shutil
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +87,16 @@ def _sentence(path: Path, code: str, text: str) -> str | None:
     return None
 
 
+_OPEN: "weakref.WeakSet[Database]" = weakref.WeakSet()
+
+
+def open_here(path: Path) -> bool:
+    """Whether this process has the database open. It must then not be opened as a plain file: on POSIX, closing that
+    would let go of the locks that SQLite holds on it.
+    """
+    return any(not database.closed and os.path.realpath(database.path) == os.path.realpath(path) for database in _OPEN)
+
+
 class Database:
     """Hands out connections, each to one thread at a time, and keeps the idle ones for the next.
 
@@ -99,6 +111,11 @@ class Database:
         self._guard = threading.Lock()
         self._writing = threading.Lock()
         self._closed = False
+        _OPEN.add(self)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:

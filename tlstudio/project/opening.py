@@ -7,7 +7,7 @@ from pathlib import Path
 from tlstudio.api.errors import ProjectError
 from tlstudio.project import backup, drives, inspection, repair
 from tlstudio.project.aside import Aside
-from tlstudio.project.database import Database, readable_errors
+from tlstudio.project.database import Database, open_here, readable_errors
 from tlstudio.project.repair import DATABASE
 from tlstudio.project.run_files import SPEC
 from tlstudio.project.schema import migrate
@@ -18,10 +18,12 @@ _OURS = ("runs", "cache", backup.FOLDER)
 def open_database(folder: Path, aside: Aside) -> tuple[Database, list[str]]:
     """The database, and sentences about what had to be done for it. Raises :class:`ProjectError`, ``OSError``."""
     file = folder / DATABASE
+    kind = drives.network_kind(folder)
+    if open_here(file):  # and was looked at then
+        return Database(file, "DELETE" if kind else "WAL"), []
     _refuse_what_is_no_project(folder, file)
     _refuse_what_is_read_only(folder, file)
     notices: list[str] = []
-    kind = drives.network_kind(folder)
     with readable_errors(file):
         damaged_log = inspection.why_log_damaged(file)
         if damaged_log:

@@ -1,32 +1,30 @@
 """One run: live while it works, from its files afterwards."""
 
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSplitter, QWidget
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QSplitter, QWidget
 
-from tlstudio.api.events import Event, Failed
+from tlstudio.api.events import Answered, Event, Failed, Finished
 from tlstudio.gui.live_plot import LivePlot
-from tlstudio.gui.pages import run_words
-from tlstudio.gui.pages.run_log import RunLog, tail
+from tlstudio.gui.pages import run_reading, run_words
+from tlstudio.gui.pages.run_commands import RunCommands
+from tlstudio.gui.pages.run_controls import RunControls
+from tlstudio.gui.pages.run_holding import HoldingCard
+from tlstudio.gui.pages.run_log import RunLog
 from tlstudio.gui.pages.run_progress import RunProgress
+from tlstudio.gui.pages.run_reason import WhatHappened
 from tlstudio.gui.pages.run_story import RunStory
 from tlstudio.gui.pages.runs_table import RunsTable
-from tlstudio.gui.plots.curves import RunCurves, read_events, select_by
+from tlstudio.gui.plots.curves import RunCurves
 from tlstudio.gui.session import Session
-from tlstudio.gui.widgets.kit import (
-    Banner,
-    Card,
-    EmptyState,
-    Page,
-    PageHeader,
-    Pill,
-    button,
-    primary_button,
-)
+from tlstudio.gui.widgets.kit import Card, EmptyState, Page, PageHeader
+from tlstudio.project import Run
 
 _REFRESH_MS = 100
+_LOW, _NARROW = 760, 900  # the page's height and width
 _SMALL = ("", "method", "backbone", "val", "time", "state")
 
 
@@ -35,34 +33,28 @@ class RunPage(Page):
     title = "Run"
     help_text = (
         "The run as it happens. The faint line is the loss of each step, the strong one is smoothed; squares are "
-        "the validation after each epoch. Stop keeps the best model so far. In the plots the wheel zooms, a double "
-        "click resets, and a right click exports."
+        "the validation after each epoch. Pause keeps the model in memory, so that it can be asked meanwhile; Park "
+        "writes everything down and frees the machine; Stop keeps the best model so far. All three can be resumed. "
+        "In the plots the wheel zooms, a double click resets, and a right click exports."
     )
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self.run_id = 0
         self.story = RunStory()
-        self._loading = 0
+        self._ticket = 0
         self._loaded = True
         self._dirty = False
-        titles = {metric.id: metric.title for metric in session.registry.metrics()}
+        self.titles = {metric.id: metric.title for metric in session.registry.metrics()}
         self.header = PageHeader("Run", "")
-        self.pill = Pill("", "neutral")
-        self.stop = button("Stop and keep best", "stop")
-        self.results = primary_button("See results", "results")
-        for widget in (self.pill, self.stop, self.results):
-            self.header.add_action(widget)
-        self.failure = Banner("error")
-        self.show_log = button("Show log")
-        self.show_trace = button("Show traceback")
-        self.details = QPlainTextEdit()
-        self.details.setObjectName("mono")
-        self.details.setReadOnly(True)
-        self.details.setFixedHeight(150)
-        self.details.setAccessibleName("Log or traceback of the run")
+        self.controls = RunControls()
+        self.pill = self.controls.pill
+        self.header.add_action(self.controls)
+        self.commands = RunCommands(session, self)
+        self.happened = WhatHappened(session)
         self.progress = RunProgress()
-        self.plot = LivePlot(titles)
+        self.holding = HoldingCard()
+        self.plot = LivePlot(self.titles)
         self.log = RunLog()
         self.others = RunsTable(session, _SMALL)
         self.empty = EmptyState(
@@ -73,20 +65,11 @@ class RunPage(Page):
         self._timer.setInterval(_REFRESH_MS)
         self._timer.timeout.connect(self._on_tick)
         self._connect()
-        self._show_failure("")
 
     def _lay_out(self) -> None:
-        self.layout_.addWidget(self.header)
-        self.layout_.addWidget(self.empty, 1)
-        self._failed = QWidget()
-        row = QHBoxLayout(self._failed)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.failure, 1)
-        row.addWidget(self.show_log)
-        row.addWidget(self.show_trace)
-        self.layout_.addWidget(self._failed)
-        self.layout_.addWidget(self.details)
-        self.layout_.addWidget(self.progress)
+        for widget, stretch in ((self.header, 0), (self.empty, 1), (self.happened, 0), (self.progress, 0)):
+            self.layout_.addWidget(widget, stretch)
+        self.layout_.addWidget(self.holding)
         runs, happens = Card("Runs on this data"), Card("What happens")
         runs.body.addWidget(self.others)
         happens.body.addWidget(self.log)
@@ -113,12 +96,14 @@ class RunPage(Page):
         session.queue_changed.connect(self._on_runs_changed)
         session.selected_run_changed.connect(self._on_selected)
         session.project_changed.connect(self._on_project_changed)
+        session.active.followed.connect(self._on_followed)
         self.plot.said.connect(session.set_status)
         self.others.opened.connect(session.select_run)
-        self.stop.clicked.connect(self._on_stop)
-        self.results.clicked.connect(self._on_results)
-        self.show_log.clicked.connect(self._on_show_log)
-        self.show_trace.clicked.connect(self._on_show_trace)
+        self.controls.chosen.connect(self._on_chosen)
+        self.commands.refused.connect(self._on_refused)
+        self.happened.insisted.connect(self._on_insisted)
+        self.happened.folded.connect(self._arrange)
+        self.holding.asked.connect(self._on_asked)
         self.empty.triggered.connect(self._on_train)
 
     # --- which run -----------------------------------------------------------------------------------------
@@ -133,48 +118,53 @@ class RunPage(Page):
     def open_run(self, run_id: int) -> None:
         """Shows a run: what it has said so far is read off this thread, what it says from now on follows."""
         self.run_id = run_id
-        self._loading += 1
         self.story = RunStory()
         self.log.follow(self.story.entries)
         self.plot.set_curves(RunCurves())
-        self._show_failure("")
+        self.happened.clear()
+        self.holding.reset()
         self._show_row()
-        project = self.session.project
+        self._read()
+
+    def _read(self) -> None:
+        self._ticket += 1
+        project, run_id, ticket = self.session.project, self.run_id, self._ticket
         if not run_id or project is None:
             return
-        ticket, said = self._loading, list(self.session.events(run_id))
-        folder = project.path / "runs" / str(run_id)
         self._loaded = False
+        folder, count = project.path / "runs" / str(run_id), self.session.active.history.count(run_id)
+        self.session.background.submit(
+            lambda: run_reading.read(folder, run_id, ticket, count), self._on_loaded, self._on_load_failed
+        )
 
-        def load() -> tuple[int, int, RunStory, RunCurves]:
-            chosen = f"val_{select_by(folder)}"
-            story, curves = RunStory(chosen), RunCurves(chosen)
-            story.add_all(said or read_events(folder / "events.jsonl"), curves)
-            return ticket, len(said), story, curves
-
-        self.session.background.submit(load, self._on_loaded, self._on_load_failed)
-
-    def _on_loaded(self, answer: tuple[int, int, RunStory, RunCurves]) -> None:
-        ticket, count, story, curves = answer
-        if ticket != self._loading:
+    def _on_loaded(self, told: run_reading.Told) -> None:
+        if told.ticket != self._ticket:
             return
-        story.add_all(self.session.events(self.run_id)[count:], curves)
+        told.add(self.session.active.history.since(told.run_id, told.count))
         self._loaded = True
-        self.story = story
-        self.plot.set_curves(curves)
-        self.log.follow(story.entries)
+        self.story = told.story
+        self.plot.set_curves(told.curves)
+        self.log.follow(self.story.entries)
         self._dirty = True
         self._on_tick()
 
     def _on_load_failed(self, sentence: str) -> None:
         self._loaded = True
-        self._show_failure(f"What run {self.run_id} said could not be read: {sentence}")
+        self.happened.refuse(f"What run {self.run_id} said could not be read: {sentence}", insist=False)
+
+    @Slot(int)
+    def _on_followed(self, run_id: int) -> None:
+        """From now on its events come here; what it said before that may be more than was read."""
+        if run_id == self.run_id:
+            self._read()
 
     @Slot(int, object)
     def _on_run_event(self, run_id: int, event: Event) -> None:
         if run_id == self.run_id and self._loaded:
             self.story.add(event)
             self.plot.on_event(event)
+            if isinstance(event, Answered):
+                self.holding.take(event, self.titles)
             self._dirty = True
 
     # --- what is shown -------------------------------------------------------------------------------------
@@ -187,15 +177,24 @@ class RunPage(Page):
         super().hideEvent(event)
         self._timer.stop()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.controls.set_compact(self.width() < _NARROW)
+        self._arrange()
+
+    @Slot()
+    def _arrange(self) -> None:
+        """In a low window the lists make room for what unfolds."""
+        self._below.setVisible(self.height() > _LOW or not (self.holding.answered or self.happened.unfolded))
+
     @Slot()
     def _on_tick(self) -> None:
         if not self._dirty:
+            self.progress.show_saved(self.story)  # time goes by
             return
         self._dirty = False
         self.progress.show_story(self.story)
         self.log.refresh()
-        if isinstance(self.story.ended, Failed):
-            self._show_failure(self.story.ended.sentence)
         self._show_row()
 
     @Slot()
@@ -204,83 +203,85 @@ class RunPage(Page):
             self._show_row()
 
     def _show_row(self) -> None:
-        """Title, state and buttons, from the project's row and the session's queue."""
+        """Title, state and buttons, from the project's row, the run's own words and the session's queue."""
         run = self.session.run(self.run_id) if self.run_id else None
-        for widget in (self.progress, self.body, self.pill):
+        for widget in (self.progress, self.body, self.controls):
             widget.setVisible(run is not None)
         self.empty.setVisible(run is None)
         if run is None:
             self.header.set_title("Run")
-            self.stop.hide()
-            self.results.hide()
+            self.holding.hide()
+            self.happened.hide()
             return
-        self.header.set_title(run_words.title(self.session.registry, run), run_words.subtitle(run))
-        state = self._state(run.state)
-        self.pill.set(run_words.WORDS.get(state, state), run_words.TONES.get(state, "neutral"))
-        mine = self.run_id == self.session.active.running or self.run_id in self.session.active.waiting
-        self.stop.setVisible(mine)
-        self.stop.setEnabled(state != "stopping")
-        self.stop.setText("Take from the queue" if state == "queued" else "Stop and keep best")
-        self.results.setVisible(not mine and state in ("finished", "stopped") and bool(run.metrics))
-        if state == "failed" and run.reason and self.story.ended is None:
-            self._show_failure(run.reason)
+        active, state, narrow = self.session.active, self.state(run), self.width() < _NARROW
+        self.header.set_title(run_words.title(self.session.registry, run), run_words.subtitle(run, short=narrow))
+        self.controls.show_state(
+            state,
+            reachable=self.run_id in active.running_ids,
+            in_queue=self.run_id in active.waiting,
+            results=bool(run.metrics),
+        )
+        holds = state == "holding"
+        if holds != self.holding.isVisible():
+            self.holding.reset()
+            self.holding.setVisible(holds)
+        if holds:
+            self.holding.show_step(self.story.step)
+        ended = self.story.ended if isinstance(self.story.ended, Failed) else None
+        self.happened.show_state(state, self._reason(run, state), Path(run.dir), ended)
+        self._arrange()
         self.others.set_dataset(run.dataset)
         self.others.mark(self.run_id)
-        project = self.session.project
-        self.command_line = f"tlstudio runs {project.path}" if project else ""
+        self.command_line = self.commands.line(run, state)
 
-    def _state(self, stored: str) -> str:
-        """The worker's own word counts before the database's, which follows a moment later."""
-        if isinstance(self.story.ended, Failed):
-            return "failed"
-        if self.story.ended is not None:
-            return self.story.ended.status
-        return "stopping" if self.story.stopping else stored
+    def state(self, run: Run) -> str:
+        """What was asked of it, then its own words, then the project's row, which follows a moment later."""
+        told = self.session.active.told(run.id)
+        if told:
+            return told
+        ended, alive = self.story.ended, run.state in run_words.ALIVE
+        if run.id not in self.session.active.running_ids and not alive:
+            return run.state
+        if ended is None:
+            return self.story.state or (run.state if alive else "running")
+        return "failed" if isinstance(ended, Failed) else ended.status
 
-    def _show_failure(self, sentence: str) -> None:
-        self.failure.set(sentence, "error")
-        self._failed.setVisible(bool(sentence))
-        trace = self.story.ended.traceback if isinstance(self.story.ended, Failed) else ""
-        self.show_trace.setEnabled(bool(trace))
-        self.show_trace.setToolTip("" if trace else "This failure has no traceback: the worker ended without one.")
-        if not sentence:
-            self.details.hide()
-            self._below.show()
+    def _reason(self, run: Run, state: str) -> str:
+        ended = self.story.ended
+        if state == "waiting":
+            return self.story.activity
+        if state == "parked" and isinstance(ended, Finished) and ended.status == "parked":
+            return str(ended.result.get("reason", "")) or run.reason
+        if state == "failed" and isinstance(ended, Failed):
+            return ended.sentence
+        return run.reason
 
     # --- buttons -------------------------------------------------------------------------------------------
 
-    @Slot()
-    def _on_stop(self) -> None:
-        self.stop.setEnabled(False)
-        self.pill.set("stopping", "warning")
-        self.session.stop_run(self.run_id)
+    @Slot(str)
+    def _on_chosen(self, command: str) -> None:
+        self.happened.clear()
+        self.commands.obey(self.run_id, command)
+        self._show_row()
+
+    @Slot(int, str, bool)
+    def _on_refused(self, run_id: int, sentence: str, insist: bool) -> None:
+        if run_id == self.run_id:
+            self.happened.refuse(sentence, insist=insist)
 
     @Slot()
-    def _on_results(self) -> None:
-        self.session.select_run(self.run_id)
-        self.session.show_page("results")
+    def _on_insisted(self) -> None:
+        self.happened.clear()
+        self.commands.insist(self.run_id)
+
+    @Slot(str, dict)
+    def _on_asked(self, command: str, arguments: dict[str, Any]) -> None:
+        self.session.active.send(self.run_id, command, **arguments)
+        self._arrange()
 
     @Slot()
     def _on_train(self) -> None:
         self.session.show_page("train")
-
-    @Slot()
-    def _on_show_log(self) -> None:
-        run = self.session.run(self.run_id)
-        if run is not None:
-            path = Path(run.dir) / "log.txt"
-            self.session.background.submit(lambda: tail(path), self._show_details)
-
-    @Slot()
-    def _on_show_trace(self) -> None:
-        if isinstance(self.story.ended, Failed):
-            self._show_details(self.story.ended.traceback)
-
-    def _show_details(self, text: str) -> None:
-        same = self.details.isVisible() and self.details.toPlainText() == text
-        self.details.setPlainText(text)
-        self.details.setVisible(not same)
-        self._below.setVisible(same or self.height() > 760)
 
     @Slot(int)
     def _on_selected(self, run_id: int) -> None:

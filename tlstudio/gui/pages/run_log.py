@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, Slot
 from PySide6.QtGui import QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QTextEdit, QWidget
 
@@ -30,10 +30,13 @@ class RunLog(QTextEdit):
         self.document().setDocumentMargin(0)
         self._entries: list[Entry] = []
         self._shown = 0
+        self._at_end = True
+        self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
 
     def follow(self, entries: list[Entry]) -> None:
         """Shows this list from its beginning. The list itself is kept and read again by :meth:`refresh`."""
-        self._entries, self._shown = entries, 0
+        self._entries, self._shown, self._at_end = entries, 0, True
         self.clear()
         self.refresh()
 
@@ -44,8 +47,6 @@ class RunLog(QTextEdit):
             return
         first = self._shown == 0
         self._shown = len(self._entries)
-        bar = self.verticalScrollBar()
-        at_end = bar.value() >= bar.maximum() - 4
         cursor = QTextCursor(self.document())
         cursor.beginEditBlock()
         cursor.movePosition(QTextCursor.MoveOperation.End)
@@ -59,8 +60,16 @@ class RunLog(QTextEdit):
             form.setForeground(tokens.color(_TONES[entry.level]))
             cursor.insertText(_WORDS.get(entry.level, "") + entry.text, form)
         cursor.endEditBlock()
-        if at_end:
-            bar.setValue(bar.maximum())
+
+    @Slot(int)
+    def _on_scrolled(self, value: int) -> None:
+        self._at_end = value >= self.verticalScrollBar().maximum() - 4
+
+    @Slot(int, int)
+    def _on_range_changed(self, _low: int, high: int) -> None:
+        """More lines, or less room for them."""
+        if self._at_end:
+            self.verticalScrollBar().setValue(high)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

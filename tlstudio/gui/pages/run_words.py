@@ -11,16 +11,27 @@ if TYPE_CHECKING:
 
 TONES = {
     "queued": "neutral",
+    "waiting": "neutral",
+    "starting": "accent",
     "running": "accent",
+    "pausing": "warning",
     "holding": "warning",
+    "parking": "warning",
     "parked": "warning",
     "stopping": "warning",
     "stopped": "warning",
     "failed": "error",
     "finished": "ok",
 }
-WORDS = {"running": "training"}
-DONE = ("finished", "stopped", "failed")
+WORDS = {
+    "starting": "starting…",
+    "running": "training",
+    "pausing": "pausing…",
+    "holding": "paused",
+    "parking": "parking…",
+    "stopping": "stopping…",
+}
+ALIVE = ("running", "holding", "stopping")
 
 
 def method_title(registry: "Registry", identifier: str) -> str:
@@ -46,10 +57,10 @@ def title(registry: "Registry", run: "Run") -> str:
     return f"{method_title(registry, run.method)} · {backbone_title(registry, run)}"
 
 
-def subtitle(run: "Run") -> str:
-    """``run 7 · seed 0 · started 14:02``, with the day where it was not today."""
+def subtitle(run: "Run", *, short: bool = False) -> str:
+    """``run 7 · seed 0 · started 14:02``, with the day where it was not today; ``short``: without when."""
     when = ""
-    if run.started:
+    if run.started and not short:
         moment, today = time.localtime(run.started), time.localtime()
         same_day = moment[:3] == today[:3]
         when = f" · started {time.strftime('%H:%M' if same_day else '%Y-%m-%d %H:%M', moment)}"

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from tlstudio.gui.pages import run_words
 from tlstudio.gui.pages.runs_differences import DifferencesTable
+from tlstudio.gui.pages.runs_queue import QueueCard
 from tlstudio.gui.pages.runs_table import RunsTable
 from tlstudio.gui.plots.curves import RunCurves, read_curves
 from tlstudio.gui.plots.overlay import OverlayPlot
@@ -16,6 +18,7 @@ from tlstudio.project import Run
 
 COLUMNS = ("run", "state", "method", "backbone", "data", "val", "test", "interval", "time", "seed")
 MOST = 12
+_LOW = 720  # the page's height
 
 
 class RunsPage(Page):
@@ -23,7 +26,8 @@ class RunsPage(Page):
     title = "Runs"
     help_text = (
         "Every run of this project. Select one or several (Ctrl or Shift) to see their curves in one plot, and what "
-        "sets them apart. Enter or a double click opens a run; a click on a column's title sorts by it."
+        "sets them apart. Enter or a double click opens a run; a click on a column's title sorts by it. What waits "
+        "in the queue can be dragged, or moved with Alt and the arrow keys."
     )
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -49,6 +53,8 @@ class RunsPage(Page):
             "Go to Train",
         )
         self.layout_.addWidget(self.empty, 1)
+        self.queue = QueueCard(session)
+        self.layout_.addWidget(self.queue)
         self.table = RunsTable(session, COLUMNS)
         top = Card()
         top.body.addWidget(self.table)
@@ -60,13 +66,13 @@ class RunsPage(Page):
         self.apart.body.addWidget(self.differences, 1)
         self.apart.body.addStretch(0)
         self.apart.header.addStrut(28)
-        below = QSplitter(Qt.Orientation.Horizontal)
+        self._below = below = QSplitter(Qt.Orientation.Horizontal)
         below.setChildrenCollapsible(False)
         below.setHandleWidth(14)
         below.addWidget(self.overlay)
         below.addWidget(self.apart)
         below.setSizes([11_000, 8_000])
-        below.setMinimumHeight(230)
+        below.setMinimumHeight(205)
         self.body = QSplitter(Qt.Orientation.Vertical)
         self.body.setChildrenCollapsible(False)
         self.body.setHandleWidth(14)
@@ -80,6 +86,8 @@ class RunsPage(Page):
         self.session.runs_changed.connect(self._on_runs_changed)
         self.session.project_changed.connect(self._on_project_changed)
         self.table.opened.connect(self._open)
+        self.queue.opened.connect(self._open)
+        self.queue.folded.connect(self._arrange)
         self.table.selection_changed.connect(self._on_selection_changed)
         self.overlay.said.connect(self.session.set_status)
         self.open_run.clicked.connect(self._on_open)
@@ -87,6 +95,16 @@ class RunsPage(Page):
         self.export.clicked.connect(self._on_export)
         self.train.clicked.connect(self._on_train)
         self.empty.triggered.connect(self._on_train)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.queue.suit(self.height() < _LOW)
+        self._arrange()
+
+    @Slot()
+    def _arrange(self) -> None:
+        """In a low window the curves make room for the queue while it is unfolded."""
+        self._below.setVisible(self.height() >= _LOW or not self.queue.unfolded)
 
     def shown(self) -> None:
         self._on_runs_changed()

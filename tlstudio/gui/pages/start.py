@@ -8,7 +8,6 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from tlstudio import paths
-from tlstudio.api.errors import StudioError
 from tlstudio.gui.pages import start_look
 from tlstudio.gui.pages.start_new import SUFFIX, NewProjectCard
 from tlstudio.gui.pages.start_recent import Recent, RecentProjects, look_at
@@ -140,24 +139,24 @@ class StartPage(Page):
     @Slot(str)
     def open_path(self, path: str) -> None:
         """Opens a project and shows its data; what is wrong stands here."""
-        try:
-            self.session.open_project(path)
-        except StudioError as error:
-            self.notice.set(str(error), "error")
-        else:
-            self.notice.set("")
-            self.session.show_page("data")
+        self.notice.set(f"Opening {Path(path).name}…", "neutral")
+        self.session.request_open(path, self._on_opened, self._on_open_failed)
+
+    def _on_opened(self) -> None:
+        self.notice.set("")
+        self.session.show_page("data")
+
+    def _on_open_failed(self, sentence: str) -> None:
+        self.notice.set(sentence, "error")
 
     @Slot(str, str)
     def _on_new_accepted(self, folder: str, source: str) -> None:
-        try:
-            self.session.create_project(folder)
-        except StudioError as error:
-            self.new_card.show_error(str(error))
-            return
-        self.new_card.hide()
-        self.session.pending_import = source
-        self.session.show_page("data")
+        def made() -> None:
+            self.new_card.hide()
+            self.session.pending_import = source
+            self.session.show_page("data")
+
+        self.session.request_open(folder, made, self.new_card.show_error, create=True)
 
     @Slot(str)
     def _on_removed(self, path: str) -> None:
@@ -236,13 +235,12 @@ class StartPage(Page):
     def _on_demo_finished(self, result: dict[str, Any]) -> None:
         self._on_demo_ended()
         self.demo.setVisible(False)
-        try:
-            self.session.open_project(self._demo_project)
-        except StudioError as error:
-            self.notice.set(str(error), "error")
-            return
-        self.session.say("ok", _summary(result))
-        self.session.show_page("runs")
+
+        def opened() -> None:
+            self.session.say("ok", _summary(result))
+            self.session.show_page("runs")
+
+        self.session.request_open(self._demo_project, opened, self._on_open_failed)
 
     @Slot()
     def _on_demo_ended(self, _sentence: str = "") -> None:

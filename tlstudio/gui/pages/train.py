@@ -6,7 +6,6 @@ from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QLabel, QSplitter, QWidget
 
-from tlstudio import runs as planning
 from tlstudio.api.errors import OptionsError, StudioError
 from tlstudio.gui import estimate
 from tlstudio.gui.options_fields import spell
@@ -15,8 +14,10 @@ from tlstudio.gui.pages import train_cards
 from tlstudio.gui.pages.train_backbones import BackboneList, choices
 from tlstudio.gui.pages.train_footer import TrainFooter, command
 from tlstudio.gui.pages.train_import import ImportWeightsDialog, weights_in
+from tlstudio.gui.pages.train_making import RunMaker
 from tlstudio.gui.pages.train_methods import MethodList
 from tlstudio.gui.pages.train_runtime import RuntimeForm
+from tlstudio.gui.pages.train_sweep import SweepForm
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import (
     Banner,
@@ -24,7 +25,6 @@ from tlstudio.gui.widgets.kit import (
     Page,
     PageHeader,
 )
-from tlstudio.project import Run
 
 
 class TrainPage(Page):
@@ -33,13 +33,13 @@ class TrainPage(Page):
     help_text = (
         "Choose the data, a pretrained backbone and a method, and press Train. The options have good defaults: "
         "“all” shows every one of them, each with its help. The sentence at the bottom says what will happen and "
-        "about how long it takes. Several seeds make several runs. Ctrl+Enter trains."
+        "about how long it takes. Several seeds, or a sweep over an option, make several runs. Ctrl+Enter trains; "
+        "Ctrl+Shift+Enter lines up for later."
     )
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self.setAcceptDrops(True)
-        self._busy = False
         self._dialog: ImportWeightsDialog | None = None
         self._wanted_backbone = ""
         self.dataset = QComboBox()
@@ -49,10 +49,12 @@ class TrainPage(Page):
         self.backbones = BackboneList()
         self.methods = MethodList()
         self.form = OptionsForm()
+        self.sweep = SweepForm()
         self.runtime = RuntimeForm(session.settings)
         self.footer = TrainFooter()
         self.train, self.headline, self.summary = self.footer.train, self.footer.headline, self.footer.summary
         self.problem = Banner("error")
+        self.maker = RunMaker(session, self)
         self._lay_out()
         self._connect()
         self._on_registry_changed()
@@ -78,7 +80,7 @@ class TrainPage(Page):
         self.columns.setChildrenCollapsible(False)
         self.columns.setHandleWidth(14)
         backbone, self.import_weights = train_cards.backbone_card(self.backbones)
-        options, self.reset_all, self.all_options = train_cards.options_card(self.form, self.runtime)
+        options, self.reset_all, self.all_options = train_cards.options_card(self.form, self.sweep, self.runtime)
         for card, least in ((backbone, 224), (train_cards.method_card(self.methods), 206), (options, 314)):
             card.setMinimumWidth(least)
             self.columns.addWidget(card)
@@ -99,14 +101,19 @@ class TrainPage(Page):
         self.methods.chosen.connect(self._on_method_chosen)
         self.form.changed.connect(self._refresh)
         self.runtime.changed.connect(self._refresh)
+        self.sweep.changed.connect(self._refresh)
         self.all_options.toggled.connect(self.form.set_show_all)
         self.reset_all.clicked.connect(self.form.reset)
         self.import_weights.clicked.connect(self._on_import_asked)
         self.empty.triggered.connect(self._on_data_asked)
         self.train.clicked.connect(self.start)
-        for keys in ("Ctrl+Return", "Ctrl+Enter"):
-            shortcut = QShortcut(QKeySequence(keys), self)
-            shortcut.activated.connect(self.start)
+        self.maker.started.connect(self._on_started)
+        self.maker.changed.connect(self._refresh)
+        self.maker.refused.connect(self._on_refused)
+        self.footer.enqueue.clicked.connect(self.line_up)
+        for keys, slot in (("Return", self.start), ("Shift+Return", self.line_up)):
+            for variant in (keys, keys.replace("Return", "Enter")):
+                QShortcut(QKeySequence(f"Ctrl+{variant}"), self).activated.connect(slot)
 
     # --- what changed elsewhere ----------------------------------------------------------------------------
 
@@ -143,6 +150,7 @@ class TrainPage(Page):
     @Slot(str)
     def _on_method_chosen(self, method: str) -> None:
         self.form.set_model(self.session.registry.method(method).options)
+        self.sweep.set_model(self.session.registry.method(method).options)
         self.all_options.setVisible(self.form.has_more)
         self._refresh()
 
@@ -154,9 +162,13 @@ class TrainPage(Page):
         self.problem.set("")
         dataset, choice = self.session.dataset(), self.backbones.current
         seeds = self.runtime.seeds()
+        self.sweep.check(self.form.values())
+        runs = len(seeds) * len(self.sweep.choices({}))
         ready = dataset is not None and choice is not None and bool(self.methods.current)
-        self.train.setEnabled(ready and bool(seeds) and self.form.is_valid and not self._busy)
-        self.train.setText(f"Train {len(seeds)} runs" if len(seeds) > 1 else "Train")
+        ready = ready and bool(runs) and self.form.is_valid and not self.sweep.problem and not self.maker.busy
+        for made in (self.train, self.footer.enqueue):
+            made.setEnabled(ready)
+        self.train.setText("Preparing…" if self.maker.busy else f"Train {runs} runs" if runs > 1 else "Train")
         if dataset is None or choice is None or not self.methods.current:
             self.headline.setText("Choose data, a backbone and a method")
             self.footer.say("", "small")
@@ -174,15 +186,23 @@ class TrainPage(Page):
         )
         self.headline.setText(guess.headline)
         self.command_line = command(
-            self.session.project, dataset.name, choice, self.methods.current, self._settings(), seeds
+            self.session.project,
+            dataset.name,
+            choice,
+            self.methods.current,
+            self._settings(),
+            seeds,
+            self.sweep.flags(),
         )
         wrong = "" if seeds else "The seeds cannot be read: write whole numbers such as 0, 1, 2 or 0-4."
+        if self.sweep.problem:
+            wrong = f"The sweep cannot be made as it is. {self.sweep.problem}"
         if not self.form.is_valid:
             wrong = "An option cannot be used as it is; the sentence beside it says why."
         self.footer.say(wrong, "error" if wrong else "small")
         if wrong:
             return
-        parts = [guess.sentence(len(seeds)), "best model by validation accuracy", "test is looked at once, at the end"]
+        parts = [guess.sentence(runs), "best model by validation accuracy", "test is looked at once, at the end"]
         if not choice.ready:
             parts.insert(1, f"{choice.place.replace('download', 'downloads')} of weights first")
         self.footer.say(" · ".join(parts), "small")
@@ -198,51 +218,42 @@ class TrainPage(Page):
 
     @Slot()
     def start(self) -> None:
-        """Makes the runs and starts the first; the others wait for it."""
-        project, dataset, choice = self.session.project, self.session.dataset(), self.backbones.current
-        seeds = self.runtime.seeds()
-        if not self.train.isEnabled() or project is None or dataset is None or choice is None:
-            return
-        request: dict[str, Any] = {
+        """Makes the runs and trains them one after another, after those that wait already."""
+        if (request := self._request()) is not None:
+            self.maker.train(request, beside=self.runtime.beside.isChecked())
+
+    @Slot()
+    def line_up(self) -> None:
+        """Makes the runs and puts them into the queue; what trains is not disturbed."""
+        if (request := self._request()) is not None:
+            self.maker.line_up(request)
+
+    def _request(self) -> dict[str, Any] | None:
+        """``None`` where something is missing or wrong, or runs are being made already."""
+        dataset, choice = self.session.dataset(), self.backbones.current
+        if not self.train.isEnabled() or self.session.project is None or dataset is None or choice is None:
+            return None
+        return {
             "dataset": dataset.name,
             "backbone": choice.backbone,
             "weights_id": choice.weights,
             "method": self.methods.current,
-            "options": self.form.changed_values(),
+            "options": self.sweep.choices(self.form.changed_values()),
+            "seeds": self.runtime.seeds(),
             "runtime": self.runtime.preferences(),
         }
-        registry = self.session.registry
-        self._set_busy(True)
 
-        def create() -> "list[Run] | StudioError":
-            try:
-                return [planning.create_run(project, registry, seed=seed, **request) for seed in seeds]
-            except StudioError as error:  # handed over whole: the page puts it beside its field
-                return error
+    @Slot(int)
+    def _on_started(self, run_id: int) -> None:
+        self.session.select_run(run_id)
+        self.session.show_page("run")
 
-        self.session.background.submit(create, self._on_created, self._on_failed)
-
-    def _on_created(self, made: "list[Run] | StudioError") -> None:
-        self._set_busy(False)
-        if isinstance(made, OptionsError):
-            self.form.show_problems(made.problems)
-        elif isinstance(made, StudioError):
-            self._on_failed(str(made))
+    @Slot(object)
+    def _on_refused(self, error: StudioError) -> None:
+        if isinstance(error, OptionsError):
+            self.form.show_problems(error.problems)
         else:
-            for run in made:
-                self.session.start_run(run.id)
-            self.session.select_run(made[0].id)
-            self.session.show_page("run")
-
-    def _on_failed(self, sentence: str) -> None:
-        self._set_busy(False)
-        self.problem.set(sentence, "error")
-
-    def _set_busy(self, busy: bool) -> None:
-        self._busy = busy
-        self._refresh()
-        if busy:
-            self.train.setText("Preparing…")
+            self.problem.set(str(error), "error")
 
     # --- weights -------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ def method_card(methods: QWidget) -> Card:
     return card
 
 
-def options_card(form: QWidget, runtime: QWidget) -> tuple[Card, QPushButton, QPushButton]:
+def options_card(form: QWidget, *others: QWidget) -> tuple[Card, QPushButton, QPushButton]:
     """The card, the link that resets the options, and the switch that shows all of them."""
     card = _card("Options")
     reset_all, all_options = link_button("Reset"), pill_button("all", checkable=True)
@@ -41,7 +41,8 @@ def options_card(form: QWidget, runtime: QWidget) -> tuple[Card, QPushButton, QP
     inside.setContentsMargins(0, 0, 4, 0)
     inside.addWidget(form)
     inside.addWidget(rule())
-    inside.addWidget(runtime)
+    for other in others:
+        inside.addWidget(other)
     inside.addStretch(1)
     card.body.addWidget(area, 1)
     return card, reset_all, all_options

@@ -5,7 +5,7 @@ import shlex
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tlstudio.gui.pages.train_backbones import BackboneChoice
-from tlstudio.gui.widgets.kit import Card, primary_button, small_label
+from tlstudio.gui.widgets.kit import Card, button, primary_button, small_label
 from tlstudio.project import Project
 
 
@@ -14,6 +14,8 @@ class TrainFooter(Card):
         super().__init__(parent=parent)
         self.train = primary_button("Train", "train")
         self.train.setToolTip("Ctrl+Enter")
+        self.enqueue = button("Add to queue", "plus")
+        self.enqueue.setToolTip("Lines it up without leaving this page. Ctrl+Shift+Enter")
         self.headline = QLabel()
         self.headline.setObjectName("cardtitle")
         self.summary = small_label()
@@ -24,6 +26,7 @@ class TrainFooter(Card):
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addLayout(words, 1)
+        row.addWidget(self.enqueue)
         row.addWidget(self.train)
         self.body.addLayout(row)
 
@@ -43,8 +46,13 @@ def command(
     method: str,
     settings: list[str],
     seeds: list[int],
+    sweep: list[str],
 ) -> str:
-    """What does the same in a terminal: one command for each seed."""
-    words = ["tlstudio", "train", str(project.path) if project else "PROJECT", "--dataset", dataset]
-    words += ["--backbone", choice.backbone, "--weights", choice.weights, "--method", method, *settings]
-    return " && ".join(shlex.join([*words, "--seed", str(seed)]) for seed in seeds or [0])
+    """What does the same in a terminal; several runs are lined up and worked off."""
+    where = str(project.path) if project else "PROJECT"
+    words = ["--dataset", dataset, "--backbone", choice.backbone, "--weights", choice.weights, "--method", method]
+    words += settings
+    if not sweep and len(seeds) <= 1:
+        return shlex.join(["tlstudio", "train", where, *words, "--seed", str(seeds[0] if seeds else 0)])
+    line_up = ["tlstudio", "queue", where, "add", *words, *sweep, "--seeds", ",".join(map(str, seeds))]
+    return f"{shlex.join(line_up)} && {shlex.join(['tlstudio', 'queue', where, 'run'])}"

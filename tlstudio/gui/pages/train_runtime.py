@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QWidget
 
 from tlstudio.gui.options_form import LABEL_WIDTH
 from tlstudio.gui.widgets.kit import small_label
@@ -37,6 +37,12 @@ class RuntimeForm(QWidget):
         self.device.setToolTip("Automatic takes the fastest that works and says so in the run.")
         self.precision = _combo("Precision", PRECISIONS, settings.precision)
         self.precision.setToolTip("Automatic measures on your network for a second and takes the faster one.")
+        self.beside = QCheckBox()
+        self.beside.setAccessibleName("Beside others")
+        self.beside.setToolTip(
+            "Trains at once, also while another run has the device. Both then take longer, and memory may run out."
+        )
+        self.beside.toggled.connect(self._on_edited)
         for combo in (self.device, self.precision):
             combo.currentIndexChanged.connect(self._on_edited)
         self.seed_text.setMinimumWidth(80)
@@ -47,7 +53,12 @@ class RuntimeForm(QWidget):
         grid.setVerticalSpacing(6)
         grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         grid.setColumnStretch(1, 1)
-        rows = (("Seeds", self.seed_text), ("Device", self.device), ("Precision", self.precision))
+        rows = (
+            ("Seeds", self.seed_text),
+            ("Device", self.device),
+            ("Precision", self.precision),
+            ("Beside others", self.beside),
+        )
         for row, (text, widget) in enumerate(rows):
             label = QLabel(text)
             label.setBuddy(widget)
@@ -70,12 +81,15 @@ class RuntimeForm(QWidget):
 
     def preferences(self) -> RuntimePreferences:
         precision: Precision = self.precision.currentData()
-        return RuntimePreferences(device=str(self.device.currentData()), precision=precision)
+        return RuntimePreferences(
+            device=str(self.device.currentData()), precision=precision, beside=self.beside.isChecked()
+        )
 
     def flags(self) -> list[str]:
         """What the command line needs to be told of this."""
         chosen = self.preferences()
         flags = [] if chosen.device == "auto" else ["--device", chosen.device]
+        flags += ["--beside"] if chosen.beside else []
         return flags if chosen.precision == "auto" else [*flags, "--precision", chosen.precision]
 
     @Slot()

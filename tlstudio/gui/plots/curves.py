@@ -4,7 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from tlstudio.api.events import EpochDone, Event, PhaseStarted, StepDone, from_json
+from tlstudio.api.events import EpochDone, Event, JobStarted, PhaseStarted, Resumed, StepDone, from_json
 from tlstudio.gui.plots.series import Series
 
 LOWER_IS_BETTER = ("loss", "mae", "rmse", "error")
@@ -30,10 +30,12 @@ def metric_title(name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class PhaseMark:
-    """Where a phase began, in epochs."""
+    """Where a phase began: in epochs, and after which step."""
 
     epoch: float
     title: str
+    index: int = 0
+    step: int = 0
 
 
 class RunCurves:
@@ -46,31 +48,75 @@ class RunCurves:
         self.phases: list[PhaseMark] = []
         self.epoch = 0.0
         self.expected_epochs = 0.0
-        self._best_flagged: int | None = None
+        self._kept: list[tuple[int, int]] = []  # step and epoch of each model that was the best when it came
+        self._step = 0
         self._stepped = False
+        self._anew = False  # a worker has started that does not go on where another left off
 
     def add(self, event: Event) -> bool:
         """Takes what can be drawn from ``event``; true where something changed."""
+        if self._anew and isinstance(event, StepDone | EpochDone | PhaseStarted):
+            self._go_back(Resumed(step=0, epoch=0, text=""))
         match event:
+            case JobStarted():
+                self._anew = self._step > 0
+                return False
             case StepDone():
-                self.epoch = max(self.epoch, event.epoch)
-                self.steps.append(event.epoch, event.loss)
-                self._stepped = True
+                self._add_step(event)
             case EpochDone():
-                self.epoch = max(self.epoch, float(event.epoch))
-                for name, value in event.metrics.items():
-                    self.metrics.setdefault(name, Series(64)).append(float(event.epoch), value)
-                if not self._stepped and "train_loss" in event.metrics:  # a phase that reports no steps
-                    self.steps.append(float(event.epoch), event.metrics["train_loss"])
-                self._stepped = False
-                if event.best:
-                    self._best_flagged = event.epoch
+                self._add_epoch(event)
             case PhaseStarted():
-                self.phases.append(PhaseMark(self.epoch, event.title))
-                self.expected_epochs = self.epoch + event.epochs
+                self._add_phase(event)
+            case Resumed():
+                self._go_back(event)
             case _:
                 return False
         return True
+
+    def _add_step(self, event: StepDone) -> None:
+        """Spreads the losses of the steps that were not told of singly between the last point and this one."""
+        losses = event.losses or [event.loss]
+        before, count = min(self.epoch, event.epoch), len(losses)
+        first = event.step - count + 1
+        for number, loss in enumerate(losses):
+            epoch = before + (event.epoch - before) * (number + 1) / count
+            self.steps.append(epoch, loss, first + number)
+        self.epoch = max(self.epoch, event.epoch)
+        self._step = event.step
+        self._stepped = True
+
+    def _add_epoch(self, event: EpochDone) -> None:
+        self.epoch, self._step = max(self.epoch, float(event.epoch)), event.step
+        for name, value in event.metrics.items():
+            self.metrics.setdefault(name, Series(64)).append(float(event.epoch), value, event.step)
+        if not self._stepped and "train_loss" in event.metrics:  # a phase that reports no steps
+            self.steps.append(float(event.epoch), event.metrics["train_loss"], event.step)
+        self._stepped = False
+        if event.best:
+            self._kept.append((event.step, event.epoch))
+
+    def _add_phase(self, event: PhaseStarted) -> None:
+        """One that is begun again after an interruption keeps its place."""
+        mark = PhaseMark(self.epoch, event.title, event.index, self._step)
+        for place, known in enumerate(self.phases):
+            if known.index >= event.index:
+                mark = known if known.index == event.index else mark
+                del self.phases[place:]
+                break
+        self.phases.append(mark)
+        self.expected_epochs = mark.epoch + event.epochs
+
+    def _go_back(self, event: Resumed) -> None:
+        """What was said of later steps no longer counts."""
+        self._anew = False
+        self.steps.drop_after(event.step, event.epoch + (1 if event.step else 0))  # it may be amid an epoch
+        for series in self.metrics.values():
+            series.drop_after(event.step, event.epoch)
+        self.phases = [mark for mark in self.phases if mark.step <= event.step]
+        self._kept = [kept for kept in self._kept if kept[0] <= event.step and kept[1] <= event.epoch]
+        ends = [float(s.x[-1]) for s in (self.steps, *self.metrics.values()) if len(s)]
+        self.epoch, self._step = max([float(event.epoch), *ends]), event.step
+        self._stepped = len(self.steps) > 0 and self.epoch > event.epoch
 
     @property
     def train(self) -> Series:
@@ -94,8 +140,8 @@ class RunCurves:
         series = self.metric(name)
         if not len(series):
             return None
-        if name == self.select_by and self._best_flagged is not None:
-            hits = (series.x == self._best_flagged).nonzero()[0]
+        if name == self.select_by and self._kept:
+            hits = (series.x == self._kept[-1][1]).nonzero()[0]
             if hits.size:
                 return float(series.x[hits[-1]]), float(series.y[hits[-1]])
         index = int(series.y.argmin() if lower_is_better(name) else series.y.argmax())

@@ -1,6 +1,8 @@
 """Growing buffers of points, and their exponential smoothing, both at a constant cost per point."""
 
 import math
+from array import array
+from bisect import bisect_right
 from functools import lru_cache
 
 import numpy as np
@@ -15,11 +17,15 @@ _BLOCK = 256
 
 
 class Series:
-    """Points ``(x, y)`` with ``x`` never falling. Appending is amortised O(1); arrays are views, not copies."""
+    """Points ``(x, y)`` with ``x`` never falling. Appending is amortised O(1); arrays are views, not copies.
+
+    Each point may know the training step that it belongs to (never falling), so that what a run took back can go.
+    """
 
     def __init__(self, capacity: int = 1024) -> None:
         self._data: FloatArray = np.empty((2, max(capacity, 16)))
         self._length = 0
+        self._steps = array("q")
         self._smooth: dict[float, _Smoothed] = {}
 
     def __len__(self) -> int:
@@ -33,7 +39,7 @@ class Series:
     def y(self) -> FloatArray:
         return self._data[1, : self._length]
 
-    def append(self, x: float, y: float) -> None:
+    def append(self, x: float, y: float, step: int = 0) -> None:
         """Adds one point. What is not finite is left out: a line cannot show it."""
         if not (math.isfinite(x) and math.isfinite(y)):
             return
@@ -43,7 +49,16 @@ class Series:
             self._data = grown
         self._data[0, self._length] = x
         self._data[1, self._length] = y
+        self._steps.append(step)
         self._length += 1
+
+    def drop_after(self, step: int, x: float = math.inf) -> None:
+        """Takes back every point of a later step, and every one beyond ``x``."""
+        kept = min(bisect_right(self._steps, step), int(np.searchsorted(self.x, x, side="right")))
+        if kept < self._length:
+            del self._steps[kept:]
+            self._length = kept
+            self._smooth.clear()
 
     def smoothed(self, share: float) -> FloatArray:
         """``y`` smoothed by a bias-corrected exponential mean. Only points that are new are computed."""

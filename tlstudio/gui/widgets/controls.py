@@ -1,7 +1,7 @@
 """Small controls: buttons, labels, pills. Each has a name for screen readers."""
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from tlstudio.gui import icons, theme
@@ -24,6 +24,15 @@ def button(text: str, icon: str = "", *, kind: str = "", tip: str = "") -> QPush
 def primary_button(text: str, icon: str = "") -> QPushButton:
     """The one thing to do next on a page."""
     return button(text, icon, kind="primary")
+
+
+def set_kind(made: QPushButton, kind: str, icon: str) -> None:
+    """Makes a button the primary one, or an ordinary one (an empty ``kind``)."""
+    if made.property("kind") != kind:
+        made.setProperty("kind", kind)
+        made.setIcon(icons.icon(icon, "on_accent" if kind == "primary" else "text"))
+        made.style().unpolish(made)
+        made.style().polish(made)
 
 
 def link_button(text: str) -> QPushButton:
@@ -180,3 +189,33 @@ class Pill(QLabel):
         font = theme.scaled_font(12)
         font.setWeight(font.Weight.Medium)
         return QFontMetrics(font)
+
+
+class PillButton(Pill):
+    """A pill that leads somewhere: by a click, Enter or Space."""
+
+    clicked = Signal()
+
+    def __init__(self, text: str = "", tone: str = "neutral", parent: QWidget | None = None) -> None:
+        super().__init__(text, tone, parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.clicked.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.hasFocus():
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(theme.tokens().color("accent"), 1.5))
+            area = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+            painter.drawRoundedRect(area, area.height() / 2, area.height() / 2)

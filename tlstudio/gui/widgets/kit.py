@@ -10,6 +10,7 @@ from tlstudio.gui.widgets.controls import (
     padded,
     pill_button,
     primary_button,
+    set_kind,
     small_label,
 )
 from tlstudio.gui.widgets.page import Page
@@ -32,5 +33,6 @@ __all__ = [
     "primary_button",
     "rule",
     "scrolled",
+    "set_kind",
     "small_label",
 ]

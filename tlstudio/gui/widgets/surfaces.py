@@ -168,6 +168,11 @@ class Banner(QWidget):
         self.setVisible(bool(text))
         self.update()
 
+    def set_tone(self, tone: str) -> None:
+        if tone != self._tone:
+            self._tone = tone
+            self.update()
+
     def minimumSizeHint(self) -> QSize:
         return QSize(200, 40)
 

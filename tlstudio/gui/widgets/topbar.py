@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from tlstudio.gui.session import Session
-from tlstudio.gui.widgets.controls import ElidedLabel, Pill
+from tlstudio.gui.widgets.controls import ElidedLabel, Pill, PillButton
 from tlstudio.gui.widgets.pill_menu import PillMenu
 
 
@@ -26,7 +26,8 @@ class TopBar(QFrame):
         self.dataset = PillMenu("Data set")
         self.dataset.setVisible(False)
         self.device = Pill()
-        self.queue = Pill()
+        self.queue = PillButton()
+        self.queue.clicked.connect(self._on_queue_clicked)
         row.addWidget(self.project)
         row.addWidget(self.dataset, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addStretch(1)
@@ -74,10 +75,19 @@ class TopBar(QFrame):
 
     @Slot()
     def _on_queue_changed(self) -> None:
-        running, waiting = self._session.active.running, len(self._session.active.waiting)
+        active = self._session.active
+        running, waiting = active.running_ids, len(active.waiting)
+        behind = f"{waiting} waiting" if waiting else ""
         if running:
-            text = f"run {running}" + (f" · {waiting} waiting" if waiting else "")
-            self.queue.set(text, "accent", prefix="Training")
+            first = f"run {running[0]}" if len(running) == 1 else f"{len(running)} runs"
+            self.queue.set(" · ".join(part for part in (first, behind) if part), "accent", prefix="Training")
         else:
-            self.queue.set(f"{waiting} waiting" if waiting else "empty", "neutral", prefix="Queue")
-        self.queue.setToolTip("Runs train one after another.")
+            paused = "paused" if waiting and active.paused else ""
+            text = " · ".join(part for part in (behind, paused) if part)
+            self.queue.set(text or "empty", "warning" if active.held_back else "neutral", prefix="Queue")
+        tip = active.held_back or ("Another process works it off. " if active.elsewhere else "")
+        self.queue.setToolTip(f"{tip}Runs train one after another. Click to see the queue.")
+
+    @Slot()
+    def _on_queue_clicked(self) -> None:
+        self.page_asked.emit("runs")

@@ -1,6 +1,7 @@
 """The project: one folder, one object. Every method is safe from any thread."""
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,8 @@ from tlstudio.project.schema import write_new
 
 _FOLDERS = ("runs", "cache/features", "cache/thumbnails", "exports")
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
+_OPENING = threading.RLock()  # what one thread repairs, another need not look at before it is done
 
 
 class Project:
@@ -69,22 +72,27 @@ class Project:
         folder = _absolute(path)
         if folder.name == DATABASE and not folder.is_dir():
             folder = folder.parent
-        aside = Aside(folder)
         try:
-            database, notices = open_database(folder, aside)
-            try:
-                project = cls(folder, database)
-                for name in _FOLDERS:
-                    (folder / name).mkdir(parents=True, exist_ok=True)
-                staging.remove_leftovers(folder)
-                project.notices = notices
-                project._make_true(aside)
-                aside.tell(project.notices)
-            except BaseException:
-                database.close()
-                raise
+            with _OPENING:
+                return cls._open(folder)
         except OSError as error:
             raise ProjectError(f"The project {folder} cannot be opened: {error.strerror}.") from error
+
+    @classmethod
+    def _open(cls, folder: Path) -> "Project":
+        aside = Aside(folder)
+        database, notices = open_database(folder, aside)
+        try:
+            project = cls(folder, database)
+            for name in _FOLDERS:
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            staging.remove_leftovers(folder)
+            project.notices = notices
+            project._make_true(aside)
+            aside.tell(project.notices)
+        except BaseException:
+            database.close()
+            raise
         return project
 
     def _make_true(self, aside: Aside) -> None:

@@ -118,7 +118,7 @@ def prepare(template: Path, target: Path, setting: Setting) -> Path:
 def start(run_dir: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "tlstudio.worker", str(run_dir)],
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -177,8 +177,6 @@ def kill_once(run_dir: Path, duration: float, rng: random.Random) -> tuple[str, 
     if not ended:
         os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
-    if worker.stdin:
-        worker.stdin.close()
     steps = [event.step for event in history.read(run_dir) if isinstance(event, StepDone)]
     return ("ended" if ended else how), (steps[-1] if steps else 0)
 

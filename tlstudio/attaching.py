@@ -21,12 +21,13 @@ from tlstudio.api.events import (
     Finished,
     Held,
 )
-from tlstudio.event_tail import EventTail, last_word
+from tlstudio.event_tail import EventTail
+from tlstudio.locks import LOCK
 from tlstudio.process import ENDINGS, PATIENCE_S
 from tlstudio.project import Project
+from tlstudio.project.run_files import last_terminal_event
 from tlstudio.run_row import ALIVE, fields_of
 
-LOCK = "worker.lock"  # in a run's folder; a living worker holds it
 _POLL_S = 0.1
 
 
@@ -108,7 +109,7 @@ class AttachedRun:
             return None
         if run.state == "failed":
             return Failed(sentence=run.reason, kind="WorkerDied")
-        said = last_word(self._dir)
+        said = last_terminal_event(self._dir)
         if isinstance(said, Finished):
             return said
         result = {"run": run.id, "status": run.state, "reason": run.reason, "metrics": run.metrics}
@@ -123,7 +124,7 @@ class AttachedRun:
                 now = events.stat().st_size if events.exists() else 0
                 if now != size:
                     since, size = time.monotonic(), now
-                if locks.holder(self._dir / LOCK) is None and last_word(self._dir):
+                if locks.holder(self._dir / LOCK) is None and last_terminal_event(self._dir):
                     return
             self._signal(number)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from tlstudio.api.events import Event, JobStarted, Resumed, from_json
 
 _MARK = 256  # bytes before the position that tell whether the file is still the one that was read
-_TAIL = 1_000_000  # bytes; the last event may carry a long traceback
 _SESSION = b'{"type": "JobStarted"'
 _AGAIN = "The run begins again, since there was no checkpoint yet."
 
@@ -68,22 +67,6 @@ class EventTail:
                 return file.read(max(0, end - start))
         except OSError:
             return b""
-
-
-def last_word(run_dir: Path) -> Event | None:
-    """The terminal event of the run's last worker; ``None`` where it has not come to one."""
-    try:
-        with (run_dir / "events.jsonl").open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _TAIL))
-            lines = file.read().decode("utf-8", errors="replace").split("\n")
-    except OSError:
-        return None
-    for line in reversed(lines):
-        event = from_json(line)
-        if event is not None and (event.terminal or isinstance(event, JobStarted)):
-            return event if event.terminal else None
-    return None
 
 
 def _last_session(data: bytes) -> tuple[int, bytes]:

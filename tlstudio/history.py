@@ -15,7 +15,7 @@ def read(run_dir: Path) -> list[Event]:
         text = (run_dir / "events.jsonl").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    return [event for line in text.splitlines() if (event := from_json(line)) is not None]
+    return [event for line in text.split("\n") if (event := from_json(line)) is not None]
 
 
 def line(event: Event) -> str:

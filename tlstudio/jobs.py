@@ -10,7 +10,8 @@ from tlstudio import locks, mailbox
 from tlstudio.api.engine import Engine
 from tlstudio.api.errors import UsageError
 from tlstudio.api.events import Event, Failed, JobStarted
-from tlstudio.attaching import LOCK, AttachedRun
+from tlstudio.attaching import AttachedRun
+from tlstudio.locks import LOCK
 from tlstudio.process import ENDINGS, WorkerProcess
 from tlstudio.project import Project, Run
 from tlstudio.registry import Registry

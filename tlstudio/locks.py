@@ -15,6 +15,7 @@ else:
     import fcntl
 
 _HELD: dict[str, dict[str, Any]] = {}  # by this process: on POSIX, closing any handle on a file lets go of its lock
+LOCK = "worker.lock"  # in a run's folder; a living worker holds it
 _TRIES, _RETRY_S = 6, 0.01
 _FAR = 1 << 30  # the locked byte lies beyond what is written, since Windows refuses to read a locked range
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from tlstudio import locks
 from tlstudio.api.errors import DataError, PluginError, TrainingError, UsageError
 from tlstudio.api.events import Finished
-from tlstudio.attaching import LOCK
-from tlstudio.event_tail import last_word
 from tlstudio.jobs import not_to_be_had
+from tlstudio.locks import LOCK
 from tlstudio.project import Project, Run
+from tlstudio.project.run_files import last_terminal_event
 from tlstudio.registry import Plugin, Registry
 from tlstudio.run_row import ALIVE
 from tlstudio.training.spec import RunSpec
@@ -30,7 +30,7 @@ def check_resume(project: Project, registry: Registry, run_id: int, insist: bool
     who = locks.holder(run.dir / LOCK)
     if run.state in ALIVE or run.state == "finished":
         raise UsageError(not_to_be_had(run))
-    if who is not None and last_word(run.dir) is None:
+    if who is not None and last_terminal_event(run.dir) is None:
         raise UsageError(f"Run {run_id} is being worked on already by process {who.get('pid', '?')}. Stop it first.")
     check_parts(project, registry, run, insist)
 
@@ -49,7 +49,7 @@ def waits_for_room(run: Run) -> bool:
 
 def lacked_room(run_dir: Path) -> bool:
     """Whether that is how its last worker ended, whatever could be written into the project about it."""
-    said = last_word(run_dir)
+    said = last_terminal_event(run_dir)
     return isinstance(said, Finished) and said.status == "parked" and said.result.get("reason_kind") == "disk-full"
 
 
@@ -57,7 +57,7 @@ def room(run_dir: Path) -> tuple[int, int]:
     """Bytes that the run needs to go on (what it could not write, two more checkpoints, its best model), and bytes
     that are free.
     """
-    said = last_word(run_dir)
+    said = last_terminal_event(run_dir)
     told = said.result.get("needed_bytes", 0) if isinstance(said, Finished) else 0
     sizes = [_size(folder) for folder in (run_dir / "checkpoints").glob("step-*")]
     best = [file.stat().st_size for file in (run_dir / "checkpoints").glob("best-*")]

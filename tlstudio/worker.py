@@ -22,10 +22,9 @@ from tlstudio.api.errors import StoppedByUser, StudioError
 from tlstudio.api.events import Acknowledged, Event, Failed, Finished, JobStarted, to_json
 from tlstudio.control import Control
 from tlstudio.event_log import EventLog
-from tlstudio.locks import FileLock, holder
+from tlstudio.locks import LOCK, FileLock, holder
 from tlstudio.training import checkpoint_files
 
-LOCK = "worker.lock"  # in a run's folder; held for as long as a worker lives
 _MAILBOX_S = 0.05
 _ENDING = "The system asked the worker to end (a shutdown, perhaps). Resume the run to go on."
 

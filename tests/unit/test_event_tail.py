@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tlstudio.api.events import Event, Finished, JobStarted, Message, Resumed, StepDone, to_json
-from tlstudio.event_tail import EventTail, last_word
+from tlstudio.event_tail import EventTail
+from tlstudio.project.run_files import last_terminal_event
 
 
 def _step(number: int) -> StepDone:
@@ -95,10 +96,10 @@ def test_that_a_run_that_begins_from_nothing_says_that_no_step_counts(tmp_path: 
 
 
 def test_that_the_last_word_is_that_of_the_last_worker(tmp_path: Path) -> None:
-    assert last_word(tmp_path) is None
+    assert last_terminal_event(tmp_path) is None
     _append(tmp_path, _start(1), _step(1), Finished(status="stopped"))
-    said = last_word(tmp_path)
+    said = last_terminal_event(tmp_path)
     assert isinstance(said, Finished)
     assert said.status == "stopped"
     _append(tmp_path, _start(2), Message(text="On it."))
-    assert last_word(tmp_path) is None
+    assert last_terminal_event(tmp_path) is None

@@ -152,14 +152,13 @@ def _row(banner: Banner, *buttons: QWidget) -> QWidget:
 
 def interrupted(runs: "list[Run]", memory: Path) -> list[Interrupted]:
     """Parked runs, and those whose worker ended without a word; not those that were put away. Reads files."""
-    from tlstudio.event_tail import last_word
-    from tlstudio.project.run_files import last_step
+    from tlstudio.project.run_files import last_step, last_terminal_event
 
     away = _away(memory)
     found = []
     for run in runs:
         ended = run.ended or 0.0
-        silent = run.state == "failed" and last_word(run.dir) is None
+        silent = run.state == "failed" and last_terminal_event(run.dir) is None
         if (silent or run.state == "parked") and (run.id, ended) not in away:
             found.append(Interrupted(run.id, run.state, last_step(run.dir) or 0, ended))
     return found

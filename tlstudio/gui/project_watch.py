@@ -125,9 +125,7 @@ def _look(project: "Project", wants_queue: bool, edits: int) -> Look:
     runs = project.runs()
     if any(run.state in ALIVE for run in runs) and project.reconcile():
         runs = project.runs()
-    alive = frozenset(
-        run.id for run in runs if run.state in ALIVE and locks.holder(run.dir / "worker.lock") is not None
-    )
+    alive = frozenset(run.id for run in runs if run.state in ALIVE and locks.holder(run.dir / locks.LOCK) is not None)
     lock = project.queue_lock
     if wants_queue:
         lock.acquire(purpose="window")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tlstudio.api import events
-from tlstudio.locks import holder
+from tlstudio.locks import LOCK, holder
 from tlstudio.project.processes import lives
 
-EVENTS, SPEC, LOCK, MODEL = "events.jsonl", "spec.json", "worker.lock", "model.safetensors"
+EVENTS, SPEC, MODEL = "events.jsonl", "spec.json", "model.safetensors"
 _TAIL = 1_000_000  # bytes; the last event may carry a long traceback
 _CHUNK = 1 << 20
 _MOMENT = 0.005  # seconds

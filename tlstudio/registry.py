@@ -20,6 +20,8 @@ from tlstudio.api.errors import UsageError
 from tlstudio.api.exporter import ExporterDescriptor
 from tlstudio.api.method import MethodDescriptor
 from tlstudio.api.metric import MetricDescriptor
+from tlstudio.api.modality import ModalityDescriptor
+from tlstudio.api.task import TaskDescriptor
 
 GROUP = "tlstudio"
 BUILTINS = "tlstudio-builtins"
@@ -30,7 +32,15 @@ KINDS: dict[str, type[Descriptor]] = {
     "formats": FormatDescriptor,
     "exporters": ExporterDescriptor,
     "engines": EngineDescriptor,
+    "tasks": TaskDescriptor,
+    "modalities": ModalityDescriptor,
 }
+
+
+def singular(kind: str) -> str:
+    """``backbone`` for ``backbones``."""
+    return "modality" if kind == "modalities" else kind.removesuffix("s")
+
 
 DescriptorT = TypeVar("DescriptorT", bound=Descriptor)
 
@@ -118,6 +128,12 @@ class Registry:
     def exporters(self) -> list[ExporterDescriptor]:
         return cast("list[ExporterDescriptor]", self.all("exporters"))
 
+    def tasks(self) -> list[TaskDescriptor]:
+        return cast("list[TaskDescriptor]", self.all("tasks"))
+
+    def modalities(self) -> list[ModalityDescriptor]:
+        return cast("list[ModalityDescriptor]", self.all("modalities"))
+
     def backbone(self, identifier: str) -> BackboneDescriptor:
         return cast(BackboneDescriptor, self.get("backbones", identifier))
 
@@ -130,6 +146,15 @@ class Registry:
     def engine(self, identifier: str) -> EngineDescriptor:
         return cast(EngineDescriptor, self.get("engines", identifier))
 
+    def format(self, identifier: str) -> FormatDescriptor:
+        return cast(FormatDescriptor, self.get("formats", identifier))
+
+    def task(self, identifier: str) -> TaskDescriptor:
+        return cast(TaskDescriptor, self.get("tasks", identifier))
+
+    def modality(self, identifier: str) -> ModalityDescriptor:
+        return cast(ModalityDescriptor, self.get("modalities", identifier))
+
     def get(self, kind: str, identifier: str) -> Descriptor:
         """Looks up by id; a hyphen and an underscore count as the same. Raises :class:`UsageError`."""
         known = self._known[kind]
@@ -140,7 +165,7 @@ class Registry:
         if hit is not None:
             return hit[0]
         names = ", ".join(sorted(known)) or "none, since no plugin offers one"
-        raise UsageError(f"There is no {kind.removesuffix('s')} '{identifier}'. There are: {names}.")
+        raise UsageError(f"There is no {singular(kind)} '{identifier}'. There are: {names}.")
 
     def owner(self, kind: str, identifier: str) -> Plugin:
         """The plugin that contributed ``identifier``."""
@@ -181,7 +206,7 @@ class Registry:
             other = self._known[kind][descriptor.id][1]
             self._fail(
                 plugin,
-                f"The plugins '{other}' and '{plugin}' both offer a {kind.removesuffix('s')} named "
+                f"The plugins '{other}' and '{plugin}' both offer a {singular(kind)} named "
                 f"'{descriptor.id}'; the one of '{other}' is used.",
             )
             return False

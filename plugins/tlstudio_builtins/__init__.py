@@ -1,4 +1,4 @@
-"""The standard backbones, methods, metrics, formats, exporters and engines, through the door that everyone uses."""
+"""The standard plugins, through the door that everyone uses."""
 
 from tlstudio import api, hookimpl
 
@@ -43,3 +43,17 @@ def tlstudio_engines() -> list[api.EngineDescriptor]:
     from tlstudio_builtins.engines import ENGINES
 
     return ENGINES
+
+
+@hookimpl
+def tlstudio_tasks() -> list[api.TaskDescriptor]:
+    from tlstudio_builtins.tasks import TASKS
+
+    return TASKS
+
+
+@hookimpl
+def tlstudio_modalities() -> list[api.ModalityDescriptor]:
+    from tlstudio_builtins.modalities import MODALITIES
+
+    return MODALITIES

@@ -1,7 +1,20 @@
 """What a plugin author imports. No torch, no Qt, no numpy at import time."""
 
 from tlstudio.api.backbone import BackboneDescriptor, FeatureLevel, Preprocessing, Stage, Weights
-from tlstudio.api.dataset_format import DatasetFormat, FormatDescriptor, GroupsByColumn, RawItem, Skipped
+from tlstudio.api.dataset_format import (
+    Configurable,
+    DatasetFormat,
+    ExportItem,
+    FormatDescriptor,
+    GroupsByColumn,
+    Label,
+    Looks,
+    Mask,
+    RawItem,
+    Skipped,
+    Sniffed,
+    Writes,
+)
 from tlstudio.api.descriptors import DatasetProfile, Descriptor, images_only, supports_everything
 from tlstudio.api.engine import Engine, EngineDescriptor
 from tlstudio.api.errors import (
@@ -33,11 +46,14 @@ from tlstudio.api.method import (
     Stream,
 )
 from tlstudio.api.metric import Metric, MetricDescriptor
+from tlstudio.api.modality import Facts, Modality, ModalityDescriptor, Samples
 from tlstudio.api.options import NoOptions, Options, option, parse_options, parse_settings
+from tlstudio.api.task import Objective, Task, TaskDescriptor, TaskInfo
 
 __all__ = [
     "BackboneDescriptor",
     "Batch",
+    "Configurable",
     "DataError",
     "DatasetFormat",
     "DatasetProfile",
@@ -45,18 +61,26 @@ __all__ = [
     "Engine",
     "EngineDescriptor",
     "ExportError",
+    "ExportItem",
     "Exporter",
     "ExporterDescriptor",
+    "Facts",
     "FeatureLevel",
     "FormatDescriptor",
     "GroupsByColumn",
+    "Label",
+    "Looks",
+    "Mask",
     "Method",
     "MethodContext",
     "MethodDescriptor",
     "Metric",
     "MetricDescriptor",
+    "Modality",
+    "ModalityDescriptor",
     "ModelCard",
     "NoOptions",
+    "Objective",
     "Optimizer",
     "Options",
     "OptionsError",
@@ -67,8 +91,10 @@ __all__ = [
     "Preprocessing",
     "ProjectError",
     "RawItem",
+    "Samples",
     "Schedule",
     "Skipped",
+    "Sniffed",
     "SolveData",
     "Stage",
     "StepOutput",
@@ -76,10 +102,14 @@ __all__ = [
     "StoppedByUser",
     "Stream",
     "StudioError",
+    "Task",
+    "TaskDescriptor",
+    "TaskInfo",
     "TrainingError",
     "UsageError",
     "Weights",
     "WeightsError",
+    "Writes",
     "hookimpl",
     "images_only",
     "option",

@@ -19,7 +19,7 @@ class ModelCard:
     """Everything that a model file must say of itself; written as JSON into or beside it.
 
     ``rebuild`` is how the application makes the network again around its weights, for formats that hold weights
-    alone; formats that hold the network have no need of it.
+    alone; formats that hold the network have no need of it. ``class_names``: the classes, or the names of the numbers.
     """
 
     class_names: tuple[str, ...]
@@ -34,6 +34,8 @@ class ModelCard:
     created: str  # ISO 8601, UTC
     tlstudio_version: str
     schema_version: int = 1
+    modality: str = "image"
+    parameters: dict[str, Any] = dataclasses.field(default_factory=dict)  # of the modality: see Modality.parameters
     rebuild: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_json(self, indent: int | None = None) -> str:

@@ -42,3 +42,13 @@ def tlstudio_exporters() -> "list[api.ExporterDescriptor]":  # type: ignore[empt
 @hookspec
 def tlstudio_engines() -> "list[api.EngineDescriptor]":  # type: ignore[empty-body]
     """Places where a run can be computed."""
+
+
+@hookspec
+def tlstudio_tasks() -> "list[api.TaskDescriptor]":  # type: ignore[empty-body]
+    """What can be learnt of a sample."""
+
+
+@hookspec
+def tlstudio_modalities() -> "list[api.ModalityDescriptor]":  # type: ignore[empty-body]
+    """Kinds of samples: pictures, sounds, texts, films."""

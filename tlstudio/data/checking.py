@@ -9,6 +9,9 @@ import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from tlstudio.api.errors import DataError
+from tlstudio.api.modality import Facts
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -74,6 +77,14 @@ def check_file(path: str) -> Checked:
     if reason:
         return Checked(reason=reason)
     return Checked(hashlib.sha256(content).digest(), width, height, len(content), status.st_mtime_ns)
+
+
+def facts(content: bytes, name: str) -> Facts:
+    """What a picture's content tells. Raises :class:`DataError` with a sentence where it cannot be used."""
+    width, height, reason = _decode(content, name)
+    if reason:
+        raise DataError(reason)
+    return Facts(width, height)
 
 
 def _decode(content: bytes, path: str) -> tuple[int, int, str]:

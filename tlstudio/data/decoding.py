@@ -1,9 +1,11 @@
 """From a file to RGB, and from RGB to what a network sees, without torch: the same pixels wherever a model is used."""
 
+import io
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from tlstudio import places
 from tlstudio.api.backbone import Preprocessing
 from tlstudio.api.errors import DataError
 
@@ -15,12 +17,22 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
 
 
-def read_rgb(path: str | os.PathLike[str]) -> "Pixels":
-    """The picture as displayed: uint8 [height, width, 3], 0 to 255.
+def read_rgb(place: str | os.PathLike[str]) -> "Pixels":
+    """The picture at a place (:mod:`tlstudio.places`) as displayed: uint8 [height, width, 3], 0 to 255.
 
     EXIF rotation is applied; of an animation the first frame is taken; 16 bits become 8; what is transparent is
-    shown on white. Raises :class:`DataError` where the file cannot be read as a picture.
+    shown on white. Raises :class:`DataError` where it cannot be read as a picture.
     """
+    text = os.fspath(place)
+    content = places.read_bytes(text)
+    try:
+        return rgb_of(content)
+    except DataError as error:
+        raise DataError(f"{places.printable(text)} {error}") from error
+
+
+def rgb_of(content: bytes) -> "Pixels":
+    """As :func:`read_rgb`. Raises :class:`DataError` with the rest of a sentence about it."""
     import numpy as np
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -29,15 +41,33 @@ def read_rgb(path: str | os.PathLike[str]) -> "Pixels":
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd EXIF data and large sizes were judged when the file was imported
-            with Image.open(path, formats=kinds()) as image:
+            with Image.open(io.BytesIO(content), formats=kinds()) as image:
                 image.load()
                 return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
     except UnidentifiedImageError as error:
-        raise DataError(f"{os.fspath(path)} is not a picture that can be read.") from error
-    except OSError as error:
-        raise DataError(f"{os.fspath(path)} cannot be read as a picture: {error.strerror or error}.") from error
+        raise DataError("is not a picture that can be read.") from error
     except Exception as error:
-        raise DataError(f"{os.fspath(path)} cannot be read as a picture: {error}.") from error
+        raise DataError(f"cannot be read as a picture: {error}.") from error
+
+
+def thumbnail(content: bytes, size: int) -> "Pixels":
+    """RGB ``[H, W, 3]`` that fits into a square of ``size`` pixels. Raises :class:`DataError` likewise."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    from tlstudio.data.checking import kinds
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=kinds()) as image:
+                image.draft("RGB", (size, size))
+                image.load()
+                small = to_rgb(ImageOps.exif_transpose(image))
+                small.thumbnail((size, size))
+                return np.asarray(small)
+    except Exception as error:
+        raise DataError(f"cannot be read as a picture: {error}.") from error
 
 
 def to_rgb(image: "Image") -> "Image":

@@ -8,7 +8,9 @@ import torch
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
+from tlstudio import places
 from tlstudio.api.backbone import Preprocessing
+from tlstudio.api.errors import DataError
 from tlstudio.data import decoding
 
 try:
@@ -21,16 +23,15 @@ Augmentation = Literal["none", "characters", "light", "medium"]
 _PNG_PLAIN = {0, 2}  # greyscale and RGB; palettes and transparency need Pillow's rules
 
 
-def decode(path: str) -> torch.Tensor:
-    """Reads a picture as uint8 ``[3, H, W]`` RGB, upright.
+def decode(place: str) -> torch.Tensor:
+    """Reads the picture at a place (:mod:`tlstudio.places`) as uint8 ``[3, H, W]`` RGB, upright.
 
     torchvision decodes plain JPEG and 8-bit PNG; whatever it does not take, or would take differently (CMYK, 16-bit,
     palette, animation), Pillow decodes. Raises ``DataError`` where the file is no usable picture.
     """
     # Where this fails, Pillow below either reads the file or says in a sentence what is wrong with it.
-    with contextlib.suppress(OSError, RuntimeError):
-        with open(path, "rb") as file:
-            data = file.read()
+    with contextlib.suppress(DataError, RuntimeError):
+        data = places.read_bytes(place)
         if decode_image is not None and _is_plain(data):
             picture = decode_image(
                 torch.frombuffer(bytearray(data), dtype=torch.uint8),
@@ -40,7 +41,7 @@ def decode(path: str) -> torch.Tensor:
             if picture.dtype == torch.uint8 and picture.shape[0] in (1, 3):
                 rgb: torch.Tensor = picture.expand(3, -1, -1).contiguous()
                 return rgb
-    return torch.tensor(decoding.read_rgb(path)).permute(2, 0, 1).contiguous()
+    return torch.tensor(decoding.read_rgb(place)).permute(2, 0, 1).contiguous()
 
 
 def _is_plain(data: bytes) -> bool:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from tlstudio.gui import text
 from tlstudio.gui.widgets.kit import Banner, ElidedLabel, Pill, button, link_button, small_label
+from tlstudio.registry import singular
 
 if TYPE_CHECKING:
     from tlstudio.registry import Plugin, Problem
@@ -58,7 +59,7 @@ class PluginRow(QWidget):
         kinds = Counter(one.partition(":")[0] for one in self.plugin.contributions)
         line = QHBoxLayout()
         line.setSpacing(8)
-        said = ", ".join(text.plural(n, kind.removesuffix("s")) for kind, n in kinds.items())
+        said = ", ".join(text.plural(n, singular(kind)) for kind, n in kinds.items())
         line.addWidget(small_label(said or "It contributes nothing now.", wrap=False))
         self.contributions = small_label("\n".join(_grouped(self.plugin.contributions)))
         self.contributions.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

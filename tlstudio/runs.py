@@ -9,9 +9,12 @@ from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.errors import DataError, UsageError
 from tlstudio.api.method import MethodDescriptor
 from tlstudio.api.options import Options, parse_options
+from tlstudio.api.task import TaskDescriptor
 from tlstudio.project import DatasetInfo, Project, Run
 from tlstudio.registry import Registry
 from tlstudio.training.spec import RunSpec, RuntimePreferences
+
+LOPSIDED = 5.0  # largest class to smallest, from which on every class counts the same when the model is chosen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,7 @@ class RunPlan:
     engine: str
     runtime: RuntimePreferences
     plugins: dict[str, str]
+    select_by: str = "accuracy"
 
 
 def plan_run(
@@ -49,16 +53,23 @@ def plan_run(
     info = project.dataset(dataset)
     descriptor, named = weights.split_backbone(registry, backbone)
     chosen = registry.method(method)
-    if descriptor.modality != info.modality:
+    task, modality = registry.task(info.task), registry.modality(info.modality)
+    if descriptor.modality not in modality.backbones:
         raise UsageError(f"The backbone '{descriptor.id}' takes {descriptor.modality}, not {info.modality}.")
+    if info.modality not in task.modalities:
+        raise UsageError(f"'{task.title}' is learnt of {' or '.join(task.modalities)}, not of {info.modality}.")
+    if task.label == "mask" and not descriptor.levels:
+        raise UsageError(
+            f"The backbone '{descriptor.id}' names no feature levels, and a class for each pixel needs them."
+        )
     for what in (descriptor, chosen):
         if reason := what.supports(info.task, info.modality, info.profile):
             raise UsageError(f"'{what.id}' cannot be used with the data set '{info.name}'. {reason}")
     if not info.split_counts.get("train"):
-        raise DataError(f"The data set '{info.name}' has no training pictures.")
+        raise DataError(f"The data set '{info.name}' has nothing to train on.")
     if not info.root_found:
         raise DataError(
-            f"The pictures of '{info.name}' are no longer in {info.root}. If they were moved, say where: "
+            f"The {modality.noun[1]} of '{info.name}' are no longer in {info.root}. If they were moved, say where: "
             f"tlstudio data relocate PROJECT {info.name} FOLDER."
         )
     registry.engine(engine)
@@ -68,6 +79,8 @@ def plan_run(
             registry.owner("backbones", descriptor.id),
             registry.owner("methods", chosen.id),
             registry.owner("engines", engine),
+            registry.owner("tasks", task.id),
+            registry.owner("modalities", modality.id),
             *(registry.owner("metrics", metric.id) for metric in registry.metrics()),
         )
     }
@@ -81,7 +94,15 @@ def plan_run(
         engine=engine,
         runtime=runtime or RuntimePreferences(),
         plugins=owners,
+        select_by=_select_by(task, info),
     )
+
+
+def _select_by(task: TaskDescriptor, info: DatasetInfo) -> str:
+    """The task's metric; where the classes are lopsided, one that counts each of them the same."""
+    small, large = info.profile.smallest_class, info.profile.largest_class
+    lopsided = task.label == "class" and small and large > LOPSIDED * small
+    return "balanced_accuracy" if lopsided else task.select_by
 
 
 def create_run(project: Project, registry: Registry, *, queued: bool = False, batch: int = 0, **request: Any) -> Run:
@@ -111,6 +132,7 @@ def create_planned(project: Project, plan: RunPlan, *, queued: bool = False, bat
             engine=plan.engine,
             runtime=plan.runtime,
             plugins=plan.plugins,
+            select_by=plan.select_by,
         )
 
     return project.create_run(make_spec, queued=queued, batch=batch)

@@ -39,6 +39,10 @@ JOBS = {
     "install-plugin": "tlstudio.installer:install_job",
     "uninstall-plugin": "tlstudio.installer:uninstall_job",
     "demo": "tlstudio.demo:demo_job",
+    "doctor": "tlstudio.doctor.job:doctor_job",
+    "map": "tlstudio.doctor.maps:map_job",
+    "augment": "tlstudio.data.augmenting:augment_job",
+    "resplit": "tlstudio.data.resplitting:resplit_job",
 }
 
 

@@ -35,14 +35,14 @@ def test_that_picking_a_class_filters_the_gallery_and_picking_it_again_shows_all
     qtbot.keyClick(bars, Qt.Key.Key_Down)
     qtbot.keyClick(bars, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: page.browser.model.count == 12)
-    assert "green" in page.browser.label.text()
+    assert "green" in page.browser.filters.label.text()
     qtbot.keyClick(bars, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: page.browser.model.count == 36)
 
 
 def test_that_a_search_without_a_hit_says_so_and_can_be_cleared(page: DataPage, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: page.browser.model.count == 36)
-    qtbot.keyClicks(page.browser.search, "zebra")
+    qtbot.keyClicks(page.browser.filters.search, "zebra")
     qtbot.waitUntil(page.browser.nothing.isVisible)
     assert page.browser.nothing.button is not None
     qtbot.mouseClick(page.browser.nothing.button, Qt.MouseButton.LeftButton)
@@ -55,7 +55,7 @@ def test_that_enter_opens_a_picture_and_arrows_lead_to_its_neighbours(page: Data
     assert page.detail.isVisible()
     assert page.detail.fields["File"].text() == "blue_00.png"
     assert page.detail.fields["Size"].text() == "120 × 90"
-    qtbot.waitUntil(lambda: not page.detail.picture._image.isNull())
+    qtbot.waitUntil(lambda: not page.detail.sample.picture.image.isNull())
     qtbot.keyClick(page.detail, Qt.Key.Key_Right)
     assert page.detail.fields["File"].text() == "blue_01.png"
     qtbot.keyClick(page.detail, Qt.Key.Key_Escape)

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QSize, Qt
@@ -16,7 +17,7 @@ from tlstudio.gui.models.thumbnails import Thumbnails
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.gallery import Gallery
 from tlstudio.gui.widgets.gallery_selection import Selection
-from tlstudio.project import Project
+from tlstudio.project import ItemFilter, Project
 from tlstudio.project.staging import CheckedFile, FoundFile
 
 
@@ -58,9 +59,9 @@ def gallery(session: Session, pictures: Path, tmp_path: Path, qtbot: QtBot) -> I
     thumbnails.close()
 
 
-def show(gallery: Gallery, project: Project, qtbot: QtBot, name: str = "shapes", **filters: str) -> None:
+def show(gallery: Gallery, project: Project, qtbot: QtBot, name: str = "shapes", **filters: Any) -> None:
     with qtbot.waitSignal(gallery.model.reset):
-        gallery.model.show(project, name, **filters)
+        gallery.model.show(project, name, ItemFilter(**filters))
 
 
 def test_that_every_picture_has_a_place_of_its_own(gallery: Gallery, project: Project, qtbot: QtBot) -> None:

@@ -11,9 +11,11 @@ from tests.gui import real_runs
 from tlstudio.api.errors import ProjectError
 from tlstudio.gui.main_window import MainWindow
 from tlstudio.gui.pages.results import ResultsPage
-from tlstudio.gui.pages.results_data import read_results, read_shots
+from tlstudio.gui.pages.results_data import read_results
+from tlstudio.gui.pages.results_items import read_items
 from tlstudio.gui.pages.results_matrix import ConfusionMatrix
 from tlstudio.project import Project
+from tlstudio.registry import Registry
 
 
 @pytest.fixture
@@ -42,6 +44,8 @@ def test_that_the_newest_run_is_shown_with_its_figures_and_their_intervals(resul
     names = [card.accessibleName() for card in results.cards._cards]
     assert names[0].startswith("Accuracy: ")
     assert " – " in names[0]
+    assert names[0].endswith("baseline 33.3 %")
+    assert results.baseline.text().startswith("Baseline: always '")
     assert names[-1].startswith("Weakest class: ")
     results.split_buttons["val"].click()
     assert results.header.subtitle.text().startswith("validation split, 12 pictures")
@@ -51,26 +55,26 @@ def test_that_the_newest_run_is_shown_with_its_figures_and_their_intervals(resul
 def test_that_a_cell_shows_its_pictures_the_surest_first(results: ResultsPage, qtbot: QtBot) -> None:
     counts = results._results.splits["test"].confusion  # type: ignore[union-attr]
     truth = int(counts.diagonal().argmax())
-    results.matrix.choose(truth, truth)
-    qtbot.waitUntil(lambda: results.pictures.count() == int(counts[truth, truth]), timeout=10_000)
-    shots = results.pictures._model.shots
+    results.body.matrix.choose(truth, truth)
+    qtbot.waitUntil(lambda: results.body.gallery.strip.count() == int(counts[truth, truth]), timeout=10_000)
+    shots = results.body.gallery.strip.shots
     assert [s.probability for s in shots] == sorted((s.probability for s in shots), reverse=True)
     assert all(Path(shot.path).parent.name == shot.truth for shot in shots)
-    assert "recognised" in results.gallery.title.text()
-    qtbot.waitUntil(lambda: results.pictures.thumbnails.get(shots[0].sha256) is not None, timeout=10_000)
+    assert "recognised" in results.body.gallery.title.text()
+    qtbot.waitUntil(lambda: results.body.gallery.strip.thumbnails.get(shots[0].sha256) is not None, timeout=10_000)
     empty = np.argwhere(counts == 0)
     if len(empty):
-        results.matrix.choose(*map(int, empty[0]))
-        assert not results.pictures.isVisible()
-        assert results.hint.text() == "No picture lies in this cell."
+        results.body.matrix.choose(*map(int, empty[0]))
+        qtbot.waitUntil(lambda: not results.body.gallery.panes.isVisible(), timeout=10_000)
+        assert results.body.gallery.hint.text() == "No picture lies in this cell."
 
 
 def test_that_a_class_chosen_in_the_table_is_chosen_in_the_matrix(results: ResultsPage) -> None:
-    table = results.classes
+    table = results.body.classes
     name = str(table.model().index(1, 0).data())
     table.setCurrentIndex(table.model().index(1, 0))
     index = results._results.class_names.index(name)  # type: ignore[union-attr]
-    assert results.matrix.current == (index, index)
+    assert results.body.matrix.current == (index, index)
 
 
 def test_that_what_is_read_agrees_with_the_stored_predictions(tmp_path: Path) -> None:
@@ -79,9 +83,10 @@ def test_that_what_is_read_agrees_with_the_stored_predictions(tmp_path: Path) ->
         found = read_results(1, project.run_dir(1))
         for split in found.splits.values():
             assert split.confusion.sum() == split.n
+            items = read_items(project, Registry.discover(), 1, split.name)
             for truth in range(3):
                 for guess in range(3):
-                    shots = read_shots(project, 1, split.name, truth, guess)
+                    shots = items.shots(items.of_cell(truth, guess))
                     assert len(shots) == split.confusion[truth, guess]
                     assert all(1 / 3 <= shot.probability <= 1 for shot in shots)
 

@@ -23,8 +23,8 @@ from PIL import Image
 from tlstudio import runs
 from tlstudio.api.events import Failed, Finished
 from tlstudio.control import Control
-from tlstudio.data.loading import PictureLoader
-from tlstudio.data.transforms import EvaluationTransform, Normalizer
+from tlstudio.data.loading import Reading, SampleLoader
+from tlstudio.data.transforms import EvaluationTransform, Normalizer, decode
 from tlstudio.project import Project
 from tlstudio.registry import Registry
 from tlstudio.training import runtime
@@ -89,6 +89,7 @@ def _bare(project: Project, registry: Registry, backbone: str) -> float:
     chosen = runtime.choose(
         RuntimePreferences(),
         network,
+        example=lambda batch: torch.zeros(batch, 3, preprocessing.crop, preprocessing.crop),
         crop=preprocessing.crop,
         gflops=descriptor.gflops,
         training=False,
@@ -97,11 +98,13 @@ def _bare(project: Project, registry: Registry, backbone: str) -> float:
     chosen.place(network).eval()
     paths = [path for split in project.manifest("data").splits.values() for path in split.paths]
     normalize = Normalizer(preprocessing, chosen.device, chosen.memory_format)
-    loader = PictureLoader(paths, EvaluationTransform(preprocessing), batch_size=32, workers=chosen.workers)
+    loader = SampleLoader(
+        paths, Reading(decode, EvaluationTransform(preprocessing)), batch_size=32, workers=chosen.workers
+    )
     started = time.perf_counter()
     with torch.inference_mode(), chosen.autocast():
         for batch in loader.epoch(0):
-            network(normalize(batch.pictures))
+            network(normalize(batch.inputs))
     return time.perf_counter() - started
 
 

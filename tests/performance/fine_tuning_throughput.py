@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.transforms import v2
 
-from tlstudio.api import MethodContext, Preprocessing, Stream
+from tlstudio.api import MethodContext, Stream, TaskInfo
 from tlstudio.api.descriptors import DatasetProfile
 from tlstudio.control import Control
 from tlstudio.project import SplitData
@@ -26,8 +26,9 @@ from tlstudio.registry import Registry
 from tlstudio.training import runtime
 from tlstudio.training.loop import PhaseLoop
 from tlstudio.training.progress import Best, Clock
-from tlstudio.training.sources import PictureSource
+from tlstudio.training.sources import SampleSource
 from tlstudio.training.spec import RuntimePreferences
+from tlstudio.training.subject import Subject
 
 BATCH = 32
 
@@ -42,7 +43,11 @@ def main() -> None:
     files = [(str(f), i) for i, c in enumerate(classes) for f in sorted((arguments.folder / c).iterdir())]
     files = files[: len(files) // BATCH * BATCH]
     split = SplitData(
-        paths=[f for f, _ in files], labels=[i for _, i in files], hashes=[""] * len(files), item_ids=[0] * len(files)
+        paths=[f for f, _ in files],
+        labels=[i for _, i in files],
+        hashes=[""] * len(files),
+        item_ids=[0] * len(files),
+        values=[classes[i] for _, i in files],
     )
     ours, bare, tutorial = _loops(arguments.backbone, classes, split, arguments.folder)
     for loop in (ours, bare, tutorial):
@@ -77,6 +82,9 @@ def _loops(backbone: str, classes: list[str], split: SplitData, folder: Path):  
         smallest_class=1,
         largest_class=1,
     )
+    info = TaskInfo(class_names=tuple(classes), class_counts=(1,) * len(classes))
+    task, modality = registry.task("classification"), registry.modality("image")
+    subject = Subject(task=task, modality=modality, info=info, preprocessing=preprocessing)
     method = chosen.load()()
     network = descriptor.load()()
     context = MethodContext(
@@ -89,23 +97,31 @@ def _loops(backbone: str, classes: list[str], split: SplitData, folder: Path):  
         task="classification",
         profile=profile,
         seed=0,
+        objective=subject.make_objective({}),
     )
     model = method.build(context)
     (phase,) = method.phases(context)
     chosen_runtime = runtime.choose(
-        RuntimePreferences(), network, crop=preprocessing.crop, gflops=descriptor.gflops, training=True, name=backbone
+        RuntimePreferences(),
+        network,
+        example=subject.example,
+        crop=preprocessing.crop,
+        gflops=descriptor.gflops,
+        training=True,
+        name=backbone,
     )
     print(chosen_runtime.reason)
     chosen_runtime.place(model)
 
     def ours(number: int) -> float:
         clock = Clock(total_steps=1)
-        source = PictureSource(split, phase.streams[0], preprocessing, chosen_runtime, seed=number)
+        source = SampleSource(split, folder, phase.streams[0], subject, chosen_runtime, seed=number)
         loop = PhaseLoop(
             method,
             model,
             phase,
             {"train": source},
+            objective=context.objective,
             runtime=chosen_runtime,
             seed=number,
             clock=clock,
@@ -122,7 +138,7 @@ def _loops(backbone: str, classes: list[str], split: SplitData, folder: Path):  
 
     return (
         ours,
-        _bare(descriptor, classes, split, preprocessing, chosen_runtime),
+        _bare(descriptor, classes, split, subject, chosen_runtime),
         _tutorial(descriptor, classes, folder),
     )
 
@@ -133,16 +149,15 @@ def _nothing():  # type: ignore[no-untyped-def]
     yield
 
 
-def _bare(descriptor, classes, split, preprocessing: Preprocessing, chosen: runtime.Runtime):  # type: ignore[no-untyped-def]
+def _bare(descriptor, classes, split, subject: Subject, chosen: runtime.Runtime):  # type: ignore[no-untyped-def]
     """The least that a person would write with the same loader, precision and memory format."""
     model = nn.Sequential(descriptor.load()(), nn.Linear(descriptor.feature_dim, len(classes)))
     chosen.place(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
     def run(number: int) -> float:
-        source = PictureSource(
-            split, Stream(augmentation="light", batch_size=BATCH), preprocessing, chosen, seed=number
-        )
+        stream = Stream(augmentation="light", batch_size=BATCH)
+        source = SampleSource(split, Path(), stream, subject, chosen, seed=number)
         model.train()
         started = time.perf_counter()
         for _, batch in source.epoch(0):

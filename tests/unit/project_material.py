@@ -4,13 +4,15 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tlstudio.api import events
-from tlstudio.project import Project, Run
+from tlstudio.project import Project, Run, schema
 from tlstudio.project.staging import CheckedFile, FoundFile
 from tlstudio.training.spec import RunSpec
 
@@ -39,6 +41,37 @@ def add_dataset(project: Project, root: Path, name: str = "things", per_class: i
             name=name, task="classification", modality="image", format="image-folder", root=root,
             class_names=["äpfel", "birnen"], split_note="By turns.", warnings=["Small."],
         )  # fmt: skip
+
+
+def make_older(folder: Path, version: int) -> None:
+    """Rewrites a closed project's database as the application of an earlier format (1 or 2) had written it."""
+    file = folder / "project.sqlite"
+    old = folder / "project.sqlite.old"
+    connection = sqlite3.connect(old, isolation_level=None)
+    connection.executescript("".join(schema.MIGRATIONS[:version]))
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute("ATTACH DATABASE ? AS new", (str(file),))
+    copied = {
+        "meta": "SELECT * FROM new.meta WHERE key NOT LIKE 'data%' AND key NOT LIKE 'backup%'",
+        "datasets": "SELECT id, name, task, modality, format, root_relative, root_absolute, 1, created FROM new.datasets",
+        "classes": "SELECT id, dataset_id, name, position FROM new.classes",
+        "items": "SELECT id, dataset_id, path, sha256, group_key, width, height, bytes, mtime_ns FROM new.items",
+        "item_states": "SELECT s.dataset_id, s.item_id, c.class_id, s.split, 1, s.to_revision FROM new.item_states s"
+        " JOIN new.target_classes c ON c.target_id = s.target_id WHERE s.from_revision = 1",
+        "skipped": "SELECT * FROM new.skipped",
+        "warnings": "SELECT * FROM new.warnings",
+        "revisions": "SELECT dataset_id, 1, created, split_note, 'f' || dataset_id FROM new.revisions WHERE revision = 1",
+        "revision_counts": "SELECT dataset_id, 1, class_id, split, items FROM new.counts WHERE class_id > 0"
+        " AND from_revision = 1",
+    }
+    for table, query in copied.items():
+        connection.execute(f"INSERT INTO {table} {query}")
+    columns = ", ".join(name for _, name, *_ in connection.execute("PRAGMA main.table_info(runs)"))
+    connection.execute(f"INSERT INTO runs ({columns}) SELECT {columns} FROM new.runs")
+    connection.close()
+    old.replace(file)
+    shutil.rmtree(folder / "backups", ignore_errors=True)
 
 
 def spec(run: int, project: str = "", dataset: str = "things") -> RunSpec:

@@ -1,13 +1,15 @@
 """Scores and intervals against scikit-learn, brute force and known coverage."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from sklearn import metrics as sk
 
-from tlstudio.api import DataError, MetricDescriptor
+from tlstudio.api import DataError, MetricDescriptor, TaskInfo
 from tlstudio.evaluation import (
     evaluate_predictions,
     intervals,
@@ -17,6 +19,15 @@ from tlstudio.evaluation import (
     write_results,
 )
 from tlstudio_builtins.metrics import METRICS
+from tlstudio_builtins.tasks import TASKS
+
+
+def _scored(
+    outputs: np.ndarray, targets: np.ndarray, names: Sequence[str], metrics: Sequence[MetricDescriptor]
+) -> dict[str, Any]:
+    return evaluate_predictions(
+        outputs, targets, task=TASKS[0], info=TaskInfo(class_names=tuple(names)), metrics=metrics
+    )
 
 
 def _sample(count: int, classes: int, seed: int = 0, signal: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +46,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 def test_that_every_metric_equals_scikit_learn() -> None:
     logits, targets = _sample(400, 5)
     predicted, names = logits.argmax(1), [f"c{i}" for i in range(5)]
-    values = evaluate_predictions(logits, targets, names, METRICS)["metrics"]
+    values = _scored(logits, targets, names, METRICS)["metrics"]
     one_hot = np.eye(5)[targets]
     expected = {
         "accuracy": sk.accuracy_score(targets, predicted),
@@ -53,7 +64,7 @@ def test_that_every_metric_equals_scikit_learn() -> None:
 
 def test_that_the_confusion_matrix_has_truth_in_rows_and_the_table_agrees() -> None:
     logits, targets = _sample(200, 3, seed=2)
-    entry = evaluate_predictions(logits, targets, ["a", "b", "c"], METRICS)
+    entry = _scored(logits, targets, ["a", "b", "c"], METRICS)
     assert entry["confusion"] == sk.confusion_matrix(targets, logits.argmax(1)).tolist()
     precision, recall, f1, support = sk.precision_recall_fscore_support(targets, logits.argmax(1))
     for i, row in enumerate(entry["per_class"]):
@@ -71,7 +82,7 @@ def test_that_wilson_equals_the_published_example() -> None:
 @pytest.mark.parametrize("name", ["balanced_accuracy", "precision_macro", "f1_macro", "roc_auc_macro", "pr_auc_macro"])
 def test_that_the_fast_bootstrap_agrees_with_drawing_pictures_again_and_again(name: str) -> None:
     logits, targets = _sample(150, 4, seed=3)
-    entry = evaluate_predictions(logits, targets, list("abcd"), METRICS)["metrics"]
+    entry = _scored(logits, targets, list("abcd"), METRICS)["metrics"]
     descriptor = next(d for d in METRICS if d.id == name)
     random, drawn = np.random.default_rng(9), []
     for _ in range(400):
@@ -87,7 +98,7 @@ def test_that_the_fast_bootstrap_agrees_with_drawing_pictures_again_and_again(na
 def test_that_a_class_without_pictures_is_left_out_and_nothing_is_nan() -> None:
     logits, targets = _sample(60, 4, seed=4)
     targets[targets == 3] = 0
-    entry = evaluate_predictions(logits, targets, list("abcd"), METRICS)
+    entry = _scored(logits, targets, list("abcd"), METRICS)
     assert all(np.isfinite(value) for value in entry["metrics"].values())
     assert entry["per_class"][3]["recall"] is None
     recalls = [row["recall"] for row in entry["per_class"][:3]]
@@ -96,7 +107,7 @@ def test_that_a_class_without_pictures_is_left_out_and_nothing_is_nan() -> None:
 
 def test_that_a_split_with_one_class_says_what_is_not_defined() -> None:
     logits, targets = _sample(12, 3)
-    entry = evaluate_predictions(logits, np.zeros_like(targets), list("abc"), METRICS)
+    entry = _scored(logits, np.zeros_like(targets), list("abc"), METRICS)
     assert "roc_auc_macro" not in entry["metrics"]
     assert any("ROC-AUC" in note for note in entry["notes"])
 
@@ -129,7 +140,7 @@ def test_that_a_third_party_metric_gets_an_interval_and_a_raising_one_is_named()
         MetricDescriptor(id="sharp", title="Sharp", description="", factory=f"{__name__}:SharpShare"),
         MetricDescriptor(id="bad", title="Bad", description="", factory=f"{__name__}:Raising"),
     ]
-    entry = evaluate_predictions(logits, targets, list("abc"), [*METRICS, *plugins])
+    entry = _scored(logits, targets, list("abc"), [*METRICS, *plugins])
     share = float((logits.max(1) > 1).mean())
     half = 1.96 * np.sqrt(share * (1 - share) / 200)
     assert entry["metrics"]["sharp_low"] == pytest.approx(share - half, abs=0.03)
@@ -142,7 +153,7 @@ def test_that_predictions_and_results_come_back_as_they_were_written(tmp_path: P
     logits, targets = _sample(10, 3)
     save_predictions(tmp_path, "val", logits, targets, list(range(10)))
     stored = load_predictions(tmp_path, "val")
-    assert np.array_equal(stored["logits"], logits)
+    assert np.array_equal(stored["outputs"], logits)
     assert stored["item_ids"].tolist() == list(range(10))
     assert load_results(tmp_path)["splits"] == {}
     write_results(tmp_path, {"schema_version": 1, "splits": {"val": {"n": 10}}})

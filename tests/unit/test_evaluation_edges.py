@@ -2,15 +2,26 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from tlstudio.api import DataError
+from tlstudio.api import DataError, MetricDescriptor, TaskInfo
 from tlstudio.evaluation import evaluate_predictions, intervals, load_predictions, save_predictions
 from tlstudio_builtins.metrics import METRICS
+from tlstudio_builtins.tasks import TASKS
+
+
+def _scored(
+    outputs: np.ndarray, targets: np.ndarray, names: Sequence[str], metrics: Sequence[MetricDescriptor]
+) -> dict[str, Any]:
+    return evaluate_predictions(
+        outputs, targets, task=TASKS[0], info=TaskInfo(class_names=tuple(names)), metrics=metrics
+    )
 
 
 def _sample(count: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +38,7 @@ def test_that_the_areas_of_every_resample_equal_scikit_learn(decimals: int) -> N
     positive = random.random(60) < 0.3
     scores = np.round(random.random(60) + 0.4 * positive, decimals)
     drawn = np.stack([np.bincount(random.integers(0, 60, 60), minlength=60) for _ in range(40)]).astype(np.uint8)
-    roc, pr = intervals._Curve(scores, positive).areas(drawn)
+    roc, pr = intervals.Curve(scores, positive).areas(drawn)
     for index, counts in enumerate(drawn):
         rows = np.repeat(np.arange(60), counts)
         assert roc[index] == pytest.approx(sk.roc_auc_score(positive[rows], scores[rows]))
@@ -36,7 +47,7 @@ def test_that_the_areas_of_every_resample_equal_scikit_learn(decimals: int) -> N
 
 def test_that_a_resample_without_the_class_is_left_out_of_the_interval() -> None:
     positive = np.array([True, False, False])
-    roc, pr = intervals._Curve(np.array([0.9, 0.5, 0.1]), positive).areas(
+    roc, pr = intervals.Curve(np.array([0.9, 0.5, 0.1]), positive).areas(
         np.array([[0, 2, 1], [3, 0, 0], [1, 1, 1]], np.uint8)
     )
     assert np.isnan(roc).tolist() == [True, True, False]
@@ -45,9 +56,9 @@ def test_that_a_resample_without_the_class_is_left_out_of_the_interval() -> None
 
 def test_that_ten_thousand_pictures_of_ten_classes_are_scored_in_seconds() -> None:
     logits, targets = _sample(10_000, 10)
-    evaluate_predictions(*_sample(20, 10), [str(i) for i in range(10)], METRICS)  # imports
+    _scored(*_sample(20, 10), [str(i) for i in range(10)], METRICS)  # imports
     started = time.process_time()
-    evaluate_predictions(logits, targets, [str(i) for i in range(10)], METRICS)
+    _scored(logits, targets, [str(i) for i in range(10)], METRICS)
     assert time.process_time() - started < 6, "an idle machine takes under 3 s; a loaded one is granted twice that"
 
 
@@ -55,10 +66,10 @@ def test_that_ten_thousand_pictures_of_ten_classes_are_scored_in_seconds() -> No
 def test_that_numbers_that_are_not_finite_are_said_and_spread_to_no_metric(value: float) -> None:
     logits, targets = _sample(30, 3)
     logits[4, 1] = value
-    entry = evaluate_predictions(logits, targets, list("abc"), METRICS)
+    entry = _scored(logits, targets, list("abc"), METRICS)
     json.dumps(entry, allow_nan=False)
-    assert len(entry["metrics"]) == 3 * len(METRICS)
-    assert any("1 of 30 pictures" in note for note in entry["notes"]) == (not np.isfinite(value))
+    assert len(entry["metrics"]) == 3 * sum("classification" in metric.tasks for metric in METRICS)
+    assert any("1 of 30 items" in note for note in entry["notes"]) == (not np.isfinite(value))
 
 
 @pytest.mark.parametrize("kept", [0, 3, 10, 200, -5])

@@ -1,5 +1,6 @@
 """The job behind ``tlstudio evaluate``, on a model that a run has left."""
 
+import dataclasses
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tlstudio.project import Project
 from tlstudio.registry import Registry
 from tlstudio.training import restore
 from tlstudio.training.modules import Classifier
+from tlstudio.training.subject import from_description
 
 
 def drain(job: "Generator[Event, None, dict[str, Any]]") -> tuple[dict[str, Any], list[Event]]:
@@ -50,7 +52,8 @@ def project(tmp_path: Path) -> Path:
         torch.manual_seed(0)
         model = Classifier(descriptor.load()(), nn.Linear(descriptor.feature_dim, 2)).eval()
         preprocessing = descriptor.weights[0].preprocessing
-        description = restore.describe(model, descriptor, preprocessing, made.dataset("shades").class_names)
+        named = {"class_names": made.dataset("shades").class_names, "preprocessing": dataclasses.asdict(preprocessing)}
+        description = restore.describe(model, descriptor, from_description(named, registry))
         save_file(model.state_dict(), run.dir / "best.safetensors")
         restore.publish_model(run.dir, run.dir / "best.safetensors", description)
         return made.path
@@ -78,7 +81,7 @@ def test_that_damaged_files_of_an_earlier_evaluation_are_written_anew(project: P
     path.write_bytes(path.read_bytes()[:100])
     (folder / "results.json").write_text("{")
     assert drain(evaluate_job(Control(), str(project), 1, "test"))[0] == first
-    assert len(load_predictions(folder, "test")["logits"]) == first["n"]
+    assert len(load_predictions(folder, "test")["outputs"]) == first["n"]
     assert list(load_results(folder)["splits"]) == ["test"]
 
 

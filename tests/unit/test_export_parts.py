@@ -35,21 +35,23 @@ def reference(rounding: float = 0.0) -> Reference:
     logits = rng.normal(size=(200, 4)).astype(np.float32)
     logits[np.arange(200), labels] += 8
     noise = (rng.uniform(-1, 1, logits.shape) * rounding).astype(np.float32)
-    return Reference(labels=labels, from_files=logits, from_pixels=logits + noise)
+    return Reference(
+        from_files=logits, from_inputs=logits + noise, score=lambda rows: float((rows.argmax(1) == labels).mean())
+    )
 
 
 def test_that_a_file_that_agrees_passes() -> None:
     model = reference(rounding=0.02)
-    found = compare(model, model.from_pixels + np.float32(1e-4), model.from_pixels)
+    found = compare(model, model.from_inputs + np.float32(1e-4), model.from_inputs)
     assert found.problem == ""
-    assert found.images == 200
-    assert found.class_agreement == found.decided_agreement == 1.0
-    assert found.accuracy_before == found.accuracy_after == 1.0
+    assert found.samples == 200
+    assert found.agreement == found.decided_agreement == 1.0
+    assert found.before == found.after == 1.0
 
 
 def test_that_a_difference_on_the_same_pixels_beyond_a_thousandth_is_refused_with_the_numbers() -> None:
     model = reference()
-    off = model.from_pixels.copy()
+    off = model.from_inputs.copy()
     off[17, 2] += 0.05
     found = compare(model, model.from_files, off)
     assert found.difference == pytest.approx(0.05, rel=1e-3)
@@ -58,9 +60,9 @@ def test_that_a_difference_on_the_same_pixels_beyond_a_thousandth_is_refused_wit
 
 def test_that_other_classes_from_files_are_refused_even_if_the_network_is_right() -> None:
     model = reference(rounding=0.02)
-    shuffled = model.from_pixels.copy()
+    shuffled = model.from_inputs.copy()
     shuffled[:3] = np.roll(shuffled[:3], 1, axis=1)
-    found = compare(model, shuffled, model.from_pixels)
+    found = compare(model, shuffled, model.from_inputs)
     assert found.decided_agreement == pytest.approx(197 / 200)
     assert "98.5 %" in found.problem
 
@@ -68,22 +70,22 @@ def test_that_other_classes_from_files_are_refused_even_if_the_network_is_right(
 def test_that_a_near_tie_that_rounding_explains_is_not_held_against_the_file() -> None:
     model = reference(rounding=0.02)
     model.from_files[5] = [1.0, 1.0 + 1e-3, 0, 0]
-    model.from_pixels[5] = [1.0 + 1e-2, 1.0, 0, 0]
-    found = compare(model, model.from_pixels, model.from_pixels)
+    model.from_inputs[5] = [1.0 + 1e-2, 1.0, 0, 0]
+    found = compare(model, model.from_inputs, model.from_inputs)
     assert found.near_ties == 1
-    assert found.class_agreement < 1.0
+    assert found.agreement < 1.0
     assert found.problem == ""
 
 
 def test_that_rounding_cannot_excuse_pictures_that_are_decoded_in_another_way() -> None:
     model = reference()
-    model.from_pixels[:20] = np.roll(model.from_pixels[:20], 1, axis=1)  # what is shared by both paths is wrong
-    assert "same class for only" in compare(model, model.from_pixels, model.from_pixels).problem
+    model.from_inputs[:20] = np.roll(model.from_inputs[:20], 1, axis=1)  # what is shared by both paths is wrong
+    assert "same class for only" in compare(model, model.from_inputs, model.from_inputs).problem
 
 
 def test_that_not_a_number_is_never_agreement() -> None:
     model = reference()
-    assert compare(model, model.from_files, model.from_pixels * np.float32("nan")).problem
+    assert compare(model, model.from_files, model.from_inputs * np.float32("nan")).problem
 
 
 def test_that_the_suffix_is_added_where_there_is_none(tmp_path: Path) -> None:

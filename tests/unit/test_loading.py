@@ -5,9 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from tlstudio.api import Preprocessing
-from tlstudio.data.loading import PictureLoader
+from tlstudio.api import DataError, Preprocessing
+from tlstudio.data.loading import Reading, SampleLoader, order
 from tlstudio.data.transforms import Normalizer, decode, make_transform
+from tlstudio.places import place, read_bytes
 
 PREPROCESSING = Preprocessing(resize=40, crop=32)
 
@@ -26,16 +27,16 @@ def pictures(tmp_path: Path) -> list[str]:
 def _epoch(
     paths: list[str], workers: int, epoch: int, first: int = 0, seed: int = 0
 ) -> list[tuple[list[int], torch.Tensor]]:
-    loader = PictureLoader(
+    loader = SampleLoader(
         paths,
-        make_transform(PREPROCESSING, "medium"),
+        Reading(decode, make_transform(PREPROCESSING, "medium")),
         batch_size=4,
         seed=seed,
         stream="train",
         shuffle=True,
         workers=workers,
     )
-    return [(batch.positions, batch.pictures) for batch in loader.epoch(epoch, first)]
+    return [(batch.positions, batch.inputs) for batch in loader.epoch(epoch, first)]
 
 
 def test_that_order_and_augmentation_do_not_depend_on_the_number_of_workers(pictures: list[str]) -> None:
@@ -62,7 +63,7 @@ def test_that_a_lone_last_sample_is_left_out_of_training(pictures: list[str]) ->
 
 def test_that_a_broken_file_is_reported_and_the_others_are_loaded(pictures: list[str]) -> None:
     Path(pictures[5]).write_bytes(Path(pictures[5]).read_bytes()[:300])
-    loader = PictureLoader(pictures, make_transform(PREPROCESSING), batch_size=4)
+    loader = SampleLoader(pictures, Reading(decode, make_transform(PREPROCESSING)), batch_size=4)
     batches = list(loader.epoch(0))
     failures = [failure for batch in batches for failure in batch.failures]
     assert [position for position, _ in failures] == [5]
@@ -104,3 +105,23 @@ def test_that_odd_pictures_are_decoded_like_plain_ones(tmp_path: Path) -> None:
     for name, picture in decoded.items():
         assert picture.shape == (3, 48, 64), name
         assert (picture - decoded["plain.png"]).abs().max() <= 2, name
+
+
+def test_that_a_balanced_sampler_draws_every_class_as_often_and_repeats_itself() -> None:
+    strata = [0] * 900 + [1] * 100
+    drawn = np.array(order(1000, strata, "balanced", 3, "train", 0))
+    assert 420 < (drawn >= 900).sum() < 580
+    assert order(1000, strata, "balanced", 3, "train", 0) == drawn.tolist()
+    assert order(1000, strata, "balanced", 3, "train", 1) != drawn.tolist()
+    between = np.array(order(1000, strata, "square-root", 3, "train", 0))
+    assert 190 < (between >= 900).sum() < 310  # roots of 900 and 100: three to one
+
+
+def test_that_a_part_of_a_file_is_read_as_a_file_of_its_own(pictures: list[str], tmp_path: Path) -> None:
+    first, second = (Path(path).read_bytes() for path in pictures[:2])
+    both = tmp_path / "both.bin"
+    both.write_bytes(first + second)
+    assert torch.equal(decode(place(both, len(first), len(second))), decode(pictures[1]))
+    both.write_bytes(first + second[:-100])
+    with pytest.raises(DataError, match="shorter than it was"):
+        read_bytes(place(both, len(first), len(second)))

@@ -1,5 +1,6 @@
 """Classifying files with a model file: without torch where it can be, and never stopped by one bad picture."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from tlstudio.registry import Registry
 from tlstudio.training import restore
 from tlstudio.training.modules import Classifier
 from tlstudio.training.spec import RunSpec
+from tlstudio.training.subject import from_description
 
 NAMES = ("Apfel", "Birne", "Käse – mild")
 
@@ -36,7 +38,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backbone.load_state_dict(load_file(paths.resource("glyphnet/glyphnet.safetensors")), strict=False)
     model = Classifier(backbone, nn.Linear(descriptor.feature_dim, len(NAMES))).eval()
     preprocessing = descriptor.weights[0].preprocessing
-    rebuild = restore.describe(model, descriptor, preprocessing, NAMES)
+    subject = from_description({"class_names": NAMES, "preprocessing": dataclasses.asdict(preprocessing)}, registry)
+    rebuild = restore.describe(model, descriptor, subject)
     card = ModelCard(
         class_names=NAMES, preprocessing=preprocessing, backbone="glyphnet", weights="", method="fine-tuning",
         task="classification", dataset="fruit", metrics={}, plugins={}, created="", tlstudio_version="0.1.0",

@@ -55,7 +55,7 @@ def registry() -> Registry:
         id="moody", title="Moody", description="", factory=f"{__name__}:Moody", suffix=".moody"
     )
     module.tlstudio_exporters = hookimpl(lambda: [descriptor], specname="tlstudio_exporters")  # type: ignore[attr-defined]
-    found = Registry()
+    found = Registry.discover()
     found.register("moody", module)
     assert not found.problems
     return found
@@ -71,7 +71,7 @@ def test_that_an_unexpected_error_at_one_picture_never_stops_the_rest(registry: 
     files = _files(tmp_path, "a.png", "ValueError.png", "MemoryError.png", "b.png")
     found = predict(tmp_path / "model.moody", files, registry=registry)["predictions"]
     assert [entry.get("class") for entry in found] == ["dog", None, None, "dog"]
-    assert "ValueError.png could not be classified (ValueError: it is odd)." in found[1]["error"]
+    assert "ValueError.png could not be predicted (ValueError: it is odd)." in found[1]["error"]
     assert "MemoryError" in found[2]["error"]
 
 
@@ -86,15 +86,15 @@ def test_that_verification_asks_for_one_picture_alone_and_for_many_at_once(
     tmp_path: Path, count: int, sizes: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     Moody.sizes.clear()
-    np.save(tmp_path / "pixels.npy", np.zeros((count, 3, 8, 8), np.uint8))
+    np.save(tmp_path / "inputs.npy", np.zeros((count, 3, 8, 8), np.uint8))
     request = {
         "format": "moody",
         "factory": f"{__name__}:Moody",
         "path": str(tmp_path / "model.moody"),
-        "pictures": [f"{number}.png" for number in range(count)],
+        "samples": [f"{number}.png" for number in range(count)],
     }
     verify._answer(request, tmp_path)
     assert Moody.sizes == sizes
     assert capsys.readouterr().out.split()[-1] == str(count)
     with np.load(tmp_path / "answer.npz") as answer:
-        assert answer["from_files"].shape == answer["from_pixels"].shape == (count, 2)
+        assert answer["from_files"].shape == answer["from_inputs"].shape == (count, 2)

@@ -273,14 +273,10 @@ def test_that_a_folder_with_runs_of_something_else_is_no_project(tmp_path: Path)
 def test_that_an_upgrade_of_an_older_project_gives_it_a_backup_and_copies_of_its_specifications(
     folder: Path,
 ) -> None:
-    with Project.open(folder) as project, project.database.transaction() as connection:
-        for name in ("position", "spec", "batch", "process"):
-            connection.execute(f"ALTER TABLE runs DROP COLUMN {name}")
-        connection.execute("DELETE FROM meta WHERE key LIKE 'data%' OR key LIKE 'backup%'")
-        connection.execute("PRAGMA user_version = 1")
-    shutil.rmtree(folder / "backups")
+    Project.open(folder).close()
+    material.make_older(folder, 1)
     with Project.open(folder) as project:
-        assert (folder / "project.sqlite.before-v2").is_file()
+        assert (folder / "project.sqlite.before-v3").is_file()
         assert (folder / "backups" / "project.sqlite").is_file()
         assert_runs_are_true(project.runs())
         (folder / "runs" / "2" / "spec.json").unlink()

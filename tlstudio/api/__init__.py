@@ -4,6 +4,8 @@ from tlstudio.api.backbone import BackboneDescriptor, FeatureLevel, Preprocessin
 from tlstudio.api.dataset_format import (
     Configurable,
     DatasetFormat,
+    Declared,
+    Declares,
     ExportItem,
     FormatDescriptor,
     GroupsByColumn,
@@ -15,7 +17,7 @@ from tlstudio.api.dataset_format import (
     Sniffed,
     Writes,
 )
-from tlstudio.api.descriptors import DatasetProfile, Descriptor, images_only, supports_everything
+from tlstudio.api.descriptors import DatasetProfile, Descriptor, images_only, supports_everything, takes_pictures
 from tlstudio.api.engine import Engine, EngineDescriptor
 from tlstudio.api.errors import (
     DataError,
@@ -39,6 +41,7 @@ from tlstudio.api.method import (
     Optimizer,
     ParameterGroup,
     Phase,
+    Sampler,
     Schedule,
     SolveData,
     StepOutput,
@@ -57,6 +60,8 @@ __all__ = [
     "DataError",
     "DatasetFormat",
     "DatasetProfile",
+    "Declared",
+    "Declares",
     "Descriptor",
     "Engine",
     "EngineDescriptor",
@@ -91,6 +96,7 @@ __all__ = [
     "Preprocessing",
     "ProjectError",
     "RawItem",
+    "Sampler",
     "Samples",
     "Schedule",
     "Skipped",
@@ -116,4 +122,5 @@ __all__ = [
     "parse_options",
     "parse_settings",
     "supports_everything",
+    "takes_pictures",
 ]

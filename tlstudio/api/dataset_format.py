@@ -11,11 +11,16 @@ from tlstudio.api.options import Options
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mask:
-    """The file that says of each pixel which class it is; ``offset`` and ``length`` where it is a part of a file."""
+    """The file that says of each pixel which class it is; ``offset`` and ``length`` where it is a part of a file.
+
+    ``content``: the mask itself (a PNG whose pixels are class indices, 255 for what does not count), where it was drawn
+    from outlines; the importer keeps it in the project. ``path`` then names what it was drawn from.
+    """
 
     path: Path
     offset: int = 0
     length: int = 0
+    content: bytes | None = None
 
 
 Label = str | tuple[str, ...] | tuple[float, ...] | Mask
@@ -80,7 +85,8 @@ class DatasetFormat(Protocol):
     """Made by ``factory()``. Opens no sample: that is the importer's work.
 
     What it can do besides is told by the methods that it has: ``look`` (:class:`Looks`), ``configure``
-    (:class:`Configurable`), ``use_group_column`` (:class:`GroupsByColumn`), ``write`` (:class:`Writes`).
+    (:class:`Configurable`), ``declared`` (:class:`Declares`), ``use_group_column`` (:class:`GroupsByColumn`), ``write``
+    (:class:`Writes`).
     """
 
     def sniff(self, source: Path) -> float:
@@ -97,7 +103,9 @@ class DatasetFormat(Protocol):
 @runtime_checkable
 class Looks(Protocol):
     def look(self, source: Path) -> Sniffed:
-        """As ``sniff``, and what the data would become. Takes well under a second."""
+        """As ``sniff``, and what the data would become (for the task given to ``configure`` before, if any). Takes
+        well under a second. Raises ``DataError`` where the source is its own, and unusable.
+        """
         ...
 
 
@@ -107,6 +115,24 @@ class Configurable(Protocol):
         """Before ``read``: the values of the descriptor's ``options``, and the task that the user chose (``auto``:
         the format decides). Raises ``DataError`` where the format cannot give data for that task.
         """
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Declared:
+    """What a source says of all its labels together. ``class_names``: the classes (or the names of the numbers, for
+    regression) in their order; empty: those that the labels use. ``pixels``: of masks, the pixel value of each class;
+    empty: 0, 1, 2 ... Pixels of any other value do not count.
+    """
+
+    class_names: tuple[str, ...] = ()
+    pixels: tuple[int, ...] = ()
+
+
+@runtime_checkable
+class Declares(Protocol):
+    def declared(self) -> Declared:
+        """After ``read`` has come to its end."""
         ...
 
 

@@ -38,6 +38,13 @@ def images_only(task: str, modality: str, profile: DatasetProfile | None) -> str
     return None
 
 
+def takes_pictures(task: str, modality: str, profile: DatasetProfile | None) -> str | None:
+    """Any task with pictures, and with what becomes pictures; the reason why not for anything else."""
+    if modality not in ("image", "audio", "video"):
+        return f"It works on pictures, and this data set holds {modality}."
+    return None
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Descriptor:
     """Data about one contribution of a plugin. Cheap to make: no torch, no files, no network.

@@ -38,6 +38,16 @@ class ModelCard:
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)  # of the modality: see Modality.parameters
     rebuild: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def input_spec(self) -> "InputSpec":
+        """What the network is given, by the modality's parameters (``length``, ``frames``, ``side``)."""
+        side = int(self.parameters.get("side") or self.preprocessing.crop)
+        if "length" in self.parameters:
+            return InputSpec("text", "int64", (int(self.parameters["length"]),))
+        if "frames" in self.parameters:
+            return InputSpec("video", "uint8", (int(self.parameters["frames"]), 3, side, side))
+        return InputSpec("spectrogram" if self.modality == "audio" else "image", "uint8", (3, side, side))
+
     def to_json(self, indent: int | None = None) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, allow_nan=False, indent=indent)
 
@@ -56,22 +66,37 @@ class ModelCard:
             raise ExportError(f"The model's card is damaged or incomplete ({reason}). Export it again.") from error
 
 
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """One sample as ``Modality.inputs`` gives it, before normalisation; ``dtype`` is NumPy's name."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
 class Predictor(Protocol):
-    """A model read back from an exported file."""
+    """A model read back from an exported file. Its answers: float32 ``[N, K]``, for a class of each pixel
+    ``[N, C, H, W]``; numbers of a regression in the user's units, everything else before softmax or sigmoid.
+
+    A predictor of pictures that was written for earlier versions may have ``logits_of_pixels`` in place of
+    ``logits_of_inputs``.
+    """
 
     card: ModelCard
 
-    def logits(self, pictures: "list[Path]") -> "np.ndarray":
-        """Decodes and preprocesses the files and returns float32 ``[N, C]``; N is at least 1.
+    def logits(self, files: "list[Path]") -> "np.ndarray":
+        """Reads the files (or places, see :mod:`tlstudio.places`), prepares them as training did, and answers; N is
+        at least 1.
 
-        Raises ``DataError`` where one of the files is no picture that can be read.
+        Raises ``DataError`` where one of the files cannot be read as what the model takes.
         """
         ...
 
-    def logits_of_pixels(self, pixels: "np.ndarray") -> "np.ndarray":
-        """From uint8 ``[N, 3, crop, crop]``, RGB after resizing and cropping, to float32 ``[N, C]``; N is at least 1.
+    def logits_of_inputs(self, inputs: "np.ndarray") -> "np.ndarray":
+        """From what ``Modality.inputs`` gives, ``[N, *card.input_spec.shape]``; N is at least 1.
 
-        The verification gives the model in memory the same pixels, and so sees what the format alone has changed.
+        The verification gives the model in memory the same inputs, and so sees what the format alone has changed.
         """
         ...
 
@@ -80,7 +105,9 @@ class Exporter(Protocol):
     """Made by ``factory()``."""
 
     def export(self, model: "nn.Module", card: ModelCard, path: Path) -> None:
-        """Writes ``model`` (eval mode, float32, CPU; ``[N, 3, crop, crop]`` normalised to logits ``[N, C]``)."""
+        """Writes ``model``: eval mode, float32, CPU; from inputs ``[N, *card.input_spec.shape]``, normalised where
+        they are uint8 (divided by 255, less the mean, divided by the deviation of ``card.preprocessing``), to answers.
+        """
         ...
 
     def load(self, path: Path) -> Predictor:

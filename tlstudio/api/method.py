@@ -12,40 +12,53 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from tlstudio.api.task import Objective
+
 BatchNorm = Literal["frozen", "stats", "train"]
 """``frozen``: running statistics and affine parameters fixed; ``stats``: statistics move, affine parameters fixed;
 ``train``: both move."""
 
 
+Sampler = Literal["natural", "balanced", "square-root"]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MethodContext:
-    """What a method is given. ``backbone`` returns ``[N, descriptor.feature_dim]`` and holds its weights already."""
+    """What a method is given. ``backbone`` returns ``[N, descriptor.feature_dim]`` and holds its weights already.
+
+    ``objective``: what the task minimises, with the head that it wants; ``outputs``: how many numbers a sample (or a
+    pixel) gets; ``class_counts``: of the training split, empty where the task has no classes.
+    """
 
     backbone: "nn.Module"
     descriptor: BackboneDescriptor
     preprocessing: Preprocessing
     options: Options
     class_names: tuple[str, ...]
-    class_counts: tuple[int, ...]  # in the training split
+    class_counts: tuple[int, ...]
     task: str
     profile: DatasetProfile
     seed: int
+    modality: str = "image"
+    objective: "Objective" = None  # type: ignore[assignment]  # the application always gives it; tests may go without
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stream:
     """A source of batches. ``features`` replaces pictures by the frozen backbone's cached features ``[N, D]``.
 
-    ``augmentation``: none; characters (small rotations, shifts, scales); light (random resized crop, flip);
-    medium (light, TrivialAugmentWide, erasing).
-    ``flip`` whether augmentation may mirror.
+    ``augmentation``: one that the modality knows. Pictures: none; characters (small rotations, shifts, scales); light
+    (random resized crop, flip); medium (light, TrivialAugmentWide, erasing). ``flip`` whether it may mirror.
+    ``sampler``: natural, each sample once an epoch; balanced, as many draws with replacement, every class as often;
+    square-root, each class by the root of its size (Mahajan et al. 2018).
     """
 
     name: str = "train"
     split: str = "train"
     features: bool = False
-    augmentation: Literal["none", "characters", "light", "medium"] = "none"
+    augmentation: str = "none"
     flip: bool = True
+    sampler: Sampler = "natural"
     batch_size: int = 32
 
 
@@ -103,7 +116,10 @@ class Phase:
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """``inputs``: ``[N, 3, H, W]`` normalised, or ``[N, D]`` for a feature stream; ``targets``: int64 ``[N]``."""
+    """``inputs``: what the backbone takes (pictures ``[N, 3, H, W]`` normalised), or ``[N, D]`` for a feature stream;
+    ``targets``: as the task encodes them (classification: int64 ``[N]``; see :class:`tlstudio.api.Task`), or masks
+    int64 ``[N, H, W]`` with 255 for what does not count.
+    """
 
     inputs: "torch.Tensor"
     targets: "torch.Tensor"
@@ -127,7 +143,7 @@ class StepState:
 
 @dataclasses.dataclass(frozen=True)
 class StepOutput:
-    """``loss``: scalar to be minimised; ``logs``: named numbers for the plots; ``output``: logits ``[N, C]``."""
+    """``loss``: scalar to be minimised; ``logs``: named numbers for the plots; ``output``: outputs ``[N, C]``."""
 
     loss: "torch.Tensor"
     output: "torch.Tensor | None" = None
@@ -137,7 +153,7 @@ class StepOutput:
 
 @dataclasses.dataclass(frozen=True)
 class SolveData:
-    """Whole feature matrices on the CPU: float32 ``[N, D]`` and int64 ``[N]``."""
+    """Whole feature matrices on the CPU: float32 ``[N, D]``, and the targets as the task encodes them."""
 
     train: "tuple[torch.Tensor, torch.Tensor]"
     val: "tuple[torch.Tensor, torch.Tensor]"
@@ -158,7 +174,7 @@ class Method(Protocol):
         ...
 
     def predictor(self) -> "nn.Module":
-        """What is validated, tested and exported: ``[N, 3, H, W]`` to logits ``[N, C]``.
+        """What is validated, tested and exported: inputs to outputs ``[N, C]``, for pixels ``[N, C, H, W]``.
 
         Where a phase streams features, it must be a ``tlstudio.training.modules.Classifier`` (backbone, head).
         """

@@ -14,10 +14,14 @@ from tlstudio.api.descriptors import Descriptor
 from tlstudio.api.errors import PluginError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     import numpy.typing as npt
     import torch
     from torch import nn
+
+    from tlstudio.api.method import Sampler, SolveData
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,20 +75,39 @@ class Task(Protocol):
 class Objective(Protocol):
     """What training minimises. Made by ``objective(info: TaskInfo, settings: dict)``; settings are the method's
     ``imbalance``, ``label_smoothing`` and the like, unknown ones are ignored.
+
+    ``outputs``: numbers for each sample, or pixel. ``notes``: sentences about what was chosen, to be told.
+    ``solvable``: whether ``solve`` finds the best linear head for these settings. ``pixels``: whether targets are
+    masks, that come with the samples.
     """
 
+    outputs: int
+    notes: tuple[str, ...]
+    solvable: bool
+    pixels: bool
+
     def head(self, features: int) -> "nn.Module":
-        """A fresh linear head from standardised features ``[N, D]`` to outputs ``[N, K]``."""
+        """A fresh linear head from features ``[N, D]`` to outputs ``[N, K]``, that standardises them."""
         ...
 
     def loss(self, outputs: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
-        """Mean loss, a scalar. ``outputs`` float ``[N, K]`` or ``[N, K, H, W]``; ``targets`` as encoded, or int64
-        ``[N, H, W]`` with 255 for pixels that do not count.
+        """Mean loss, a scalar, for training. ``outputs`` float ``[N, K]`` or ``[N, K, H, W]``; ``targets`` as encoded,
+        or int64 ``[N, H, W]`` with 255 for pixels that do not count.
         """
         ...
 
+    def plain_loss(self, outputs: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
+        """Likewise without weights, smoothing or adjustment: what is shown for validation."""
+        ...
+
     def hits(self, outputs: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor | None":
-        """Share of correct answers, float ``[N]``, for the plot of the training accuracy; ``None``: there is none."""
+        """Correct answers among them, a scalar, for the plot of the training accuracy; ``None``: there are none."""
+        ...
+
+    def solve(self, head: "nn.Module", data: "SolveData", l2: float, sampler: "Sampler") -> "Iterator[dict[str, Any]]":
+        """Sets ``head`` to the best linear one, in place, with its strength of L2 (0: chosen on validation); yields
+        as ``SolvingMethod.solve`` does.
+        """
         ...
 
 

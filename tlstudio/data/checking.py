@@ -6,7 +6,7 @@ import os
 import stat
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tlstudio.api.errors import DataError
@@ -23,6 +23,7 @@ _MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGB
                     "I;16", "I;16L", "I;16B", "I;16N"})  # fmt: skip
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
+_LOOKED_AT = 32  # pixels of either side that perceptual.py needs
 
 
 class Checked(NamedTuple):
@@ -73,22 +74,39 @@ def check_file(path: str) -> Checked:
             content = stream.read()
     except (OSError, ValueError) as error:
         return Checked(reason=f"The file cannot be read: {getattr(error, 'strerror', None) or error}.")
-    width, height, reason = _decode(content, path)
-    if reason:
-        return Checked(reason=reason)
+    try:
+        width, height = _decode(content, path, None)
+    except DataError as error:
+        return Checked(reason=str(error))
     return Checked(hashlib.sha256(content).digest(), width, height, len(content), status.st_mtime_ns)
 
 
 def facts(content: bytes, name: str) -> Facts:
-    """What a picture's content tells. Raises :class:`DataError` with a sentence where it cannot be used."""
-    width, height, reason = _decode(content, name)
-    if reason:
-        raise DataError(reason)
-    return Facts(width, height)
+    """What a picture's content tells. Raises :class:`DataError` with a sentence where it cannot be used.
+
+    ``meta``: the mode in which Pillow decodes it; the mean brightness and its standard deviation, 0 (black) to 1.
+    """
+    seen: list[tuple[int | None, tuple[tuple[str, str], ...]]] = []
+    width, height = _decode(content, name, lambda image, mode, turn: seen.append(_look(image, mode, turn)))
+    ((fingerprint, meta),) = seen
+    return Facts(width, height, phash=fingerprint, meta=meta)
 
 
-def _decode(content: bytes, path: str) -> tuple[int, int, str]:
-    """Width, height and an empty sentence, or zeros and the reason why it is no usable picture."""
+def _look(image: "Image", mode: str, orientation: int) -> tuple[int | None, tuple[tuple[str, str], ...]]:
+    from tlstudio.data import perceptual
+
+    grey = perceptual.small_grey(image, orientation)
+    brightness, contrast = float(grey.mean()) / 255, float(grey.std()) / 255
+    meta = (("mode", mode), ("brightness", f"{brightness:.3f}"), ("contrast", f"{contrast:.3f}"))
+    return perceptual.phash(grey), meta
+
+
+def _decode(
+    content: bytes, path: str, look: "Callable[[Image, str, int], None] | None"
+) -> tuple[int, int]:  # fmt: skip
+    """Width and height as displayed. ``look`` is given the decoded picture, perhaps smaller and grey, with the mode
+    that it has in the file and its EXIF orientation. Raises :class:`DataError` with the reason why it is unusable.
+    """
     import io
 
     from PIL import Image, UnidentifiedImageError
@@ -97,28 +115,35 @@ def _decode(content: bytes, path: str) -> tuple[int, int, str]:
         with Image.open(io.BytesIO(content), formats=kinds()) as image:
             width, height = image.size
             if width < 1 or height < 1:
-                return 0, 0, f"The picture has no pixels ({width} x {height})."
+                raise DataError(f"The picture has no pixels ({width} x {height}).")
             if width * height > MAX_PIXELS:
-                return 0, 0, _too_many_pixels(width, height)
-            if image.mode not in _MODES:
-                return 0, 0, f"Its colours are stored as {image.mode}, which cannot be used; save it as RGB."
+                raise DataError(_too_many_pixels(width, height))
+            mode = image.mode
+            if mode not in _MODES:
+                raise DataError(f"Its colours are stored as {mode}, which cannot be used; save it as RGB.")
             # Pillow turns TIFF files by itself.
-            turned = image.format != "TIFF" and _orientation(image) >= 5
+            orientation = 1 if image.format == "TIFF" else _orientation(image)
             if image.format in ("JPEG", "MPO"):
                 # An eighth of the size: every coefficient is still read, but next to no pixel is computed.
-                image.draft("L", (max(1, width // 8), max(1, height // 8)))
+                least = _LOOKED_AT if look else 1
+                image.draft("L", (max(least, width // 8), max(least, height // 8)))
             image.load()
             if image.format == "PNG" and not _intact_png(content):
-                return 0, 0, "The picture is damaged: its data do not match their checksum."
-            return (height, width, "") if turned else (width, height, "")
-    except Image.DecompressionBombError:
-        return 0, 0, f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels."
-    except UnidentifiedImageError:
-        return 0, 0, _unidentified(content, path)
-    except MemoryError:
-        return 0, 0, "There is not enough memory to decode the picture."
-    except Exception as error:  # noqa: BLE001 - decoders raise anything from struct.error to KeyError on damaged files
-        return 0, 0, _damaged(error)
+                raise DataError("The picture is damaged: its data do not match their checksum.")
+            if look:
+                look(image, mode, orientation)
+            return (height, width) if orientation >= 5 else (width, height)
+    except DataError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise DataError(f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels.") from error
+    except UnidentifiedImageError as error:
+        raise DataError(_unidentified(content, path)) from error
+    except MemoryError as error:
+        raise DataError("There is not enough memory to decode the picture.") from error
+    except Exception as error:
+        # Decoders raise anything from struct.error to KeyError on damaged files.
+        raise DataError(_damaged(error)) from error
 
 
 def _intact_png(content: bytes) -> bool:

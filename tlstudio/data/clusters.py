@@ -6,13 +6,21 @@ from typing import NamedTuple
 
 
 class SplitItem(NamedTuple):
-    """A file as splitting sees it. ``given``: the split that it has already, or empty; ``group``: or empty."""
+    """A file as splitting sees it. What is empty or ``None`` plays no part.
+
+    ``label``: the class or stratum that every split gets its share of. ``given``: the split that the source gives
+    it, or that it has already. ``fixed``: it has that split already in a data set that is added to, and is never
+    moved, whatever the plan says. ``time``: an ISO date, or a number. ``phash``: :mod:`tlstudio.data.perceptual`.
+    """
 
     path: str
     label: str
     sha256: bytes
     given: str = ""
     group: str = ""
+    time: str = ""
+    phash: int | None = None
+    fixed: bool = False
 
 
 class Cluster(NamedTuple):

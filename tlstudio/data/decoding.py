@@ -140,3 +140,54 @@ def centre_crop(rgb: "Pixels", side: int) -> "Pixels":
         height, width = rgb.shape[:2]
     top, left = round((height - side) / 2.0), round((width - side) / 2.0)
     return rgb[top : top + side, left : left + side]
+
+
+def letterbox_box(width: int, height: int, side: int) -> tuple[int, int, int, int]:
+    """Where a picture lies in a square of ``side`` pixels that it is fitted into: left, top, width, height.
+
+    It is made smaller where it has to be, and larger only where even its longer side is below half of the square.
+    """
+    longer = max(width, height)
+    scale = side / longer if longer > side or 2 * longer < side else 1.0
+    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
+    return (side - new_width) // 2, (side - new_height) // 2, new_width, new_height
+
+
+def letterbox(rgb: "Pixels", side: int) -> "Pixels":
+    """The whole picture in a square, black around it: uint8 [side, side, 3]."""
+    import numpy as np
+    from PIL import Image
+
+    left, top, width, height = letterbox_box(rgb.shape[1], rgb.shape[0], side)
+    if (width, height) != (rgb.shape[1], rgb.shape[0]):
+        rgb = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR))
+    square = np.zeros((side, side, 3), np.uint8)
+    square[top : top + height, left : left + width] = rgb
+    return square
+
+
+def mask_of(content: bytes) -> "Pixels":
+    """The values of a mask's pixels: uint8 [height, width]. Palettes give their indices, colour pictures their grey.
+
+    Raises :class:`DataError` with the rest of a sentence about it.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from tlstudio.data.checking import kinds
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=kinds()) as image:
+                image.load()
+                if image.mode in ("P", "L"):
+                    return np.asarray(image)
+                if image.mode == "1":
+                    return np.asarray(image.convert("L"))
+                values = np.asarray(image if image.mode.startswith("I") else image.convert("L"))
+    except Exception as error:
+        raise DataError(f"cannot be read as a mask: {error}.") from error
+    if values.min() < 0 or values.max() > 255:
+        raise DataError("cannot be used as a mask: it has pixels beyond 255.")
+    return values.astype(np.uint8)

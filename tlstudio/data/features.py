@@ -4,8 +4,9 @@ import dataclasses
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +14,19 @@ import torch
 from tlstudio.api.backbone import Preprocessing
 
 
-def cache_key(weights_sha256: str, preprocessing: Preprocessing, precision: str) -> str:
-    """Names the network and everything that happens to a picture before it; the file's own hash is the row's key."""
+def cache_key(
+    weights_sha256: str, preprocessing: Preprocessing, precision: str, parameters: Mapping[str, Any] | None = None
+) -> str:
+    """Names the network and everything that happens to a sample before it; its own hash is the row's key.
+
+    ``parameters``: of the modality, and which that is, where it is another than pictures.
+    """
     text = json.dumps(
         {
             "weights": weights_sha256,
             "preprocessing": dataclasses.asdict(preprocessing),
             "precision": precision,
+            **({"parameters": dict(parameters)} if parameters else {}),
         },
         sort_keys=True,
     )

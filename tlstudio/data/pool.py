@@ -1,4 +1,4 @@
-"""Checks many files in helper processes with a bounded number under way, so that memory stays flat."""
+"""Checks many samples in helper processes with a bounded number under way, so that memory stays flat."""
 
 import concurrent.futures
 import contextlib
@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 
-from tlstudio.data.checking import Checked, check_files
+from tlstudio.data.inspecting import Sample, Seen, inspect
 
-Pending = tuple[int, str]  # id, path
-Done = tuple[int, Checked]
-INLINE_BELOW = 500  # files; starting helpers takes longer than checking so few
+Done = tuple[int, Seen]
+INLINE_BELOW = 500  # samples; starting helpers takes longer than checking so few
 _CHUNK_SECONDS = 0.05  # how long one helper is busy with one chunk: what a stop waits for
 _MOST_FILES = 256  # a chunk
-_CRASHED = "Reading the file crashed the program that decodes pictures, so it is left out."
+_CRASHED = "Reading the file crashed the program that decodes it, so it is left out."
 
 
 def helpers() -> int:
@@ -27,35 +26,39 @@ def helpers() -> int:
     return max(1, min(8, len(affinity(0)) if affinity else (os.cpu_count() or 1)))
 
 
-def check_inline(files: Iterable[Pending], raise_if_stopped: Callable[[], None]) -> Iterator[list[Done]]:
-    for number, path in files:
+def check_inline(factory: str, files: Iterable[Sample], raise_if_stopped: Callable[[], None]) -> Iterator[list[Done]]:
+    for sample in files:
         raise_if_stopped()
-        yield [(number, check_files([path])[0])]
+        yield [(sample.number, inspect(factory, [sample])[0])]
 
 
-def check_in_processes(files: Iterable[Pending], raise_if_stopped: Callable[[], None]) -> Iterator[list[Done]]:
-    """Yields what was checked, chunk by chunk, in no particular order. A file that kills its helper is skipped."""
+def check_in_processes(
+    factory: str, files: Iterable[Sample], raise_if_stopped: Callable[[], None]
+) -> Iterator[list[Done]]:  # fmt: skip
+    """Yields what was checked, chunk by chunk, in no particular order. A file that kills its helper is skipped.
+    ``factory`` of the modality.
+    """
     waiting = iter(files)
     while True:
-        lost: list[list[Pending]] = []
-        yield from _until_broken(waiting, raise_if_stopped, lost)
+        lost: list[list[Sample]] = []
+        yield from _until_broken(factory, waiting, raise_if_stopped, lost)
         if not lost:
             return
-        yield from _one_by_one(deque(file for chunk in lost for file in chunk), raise_if_stopped)
+        yield from _one_by_one(factory, deque(file for chunk in lost for file in chunk), raise_if_stopped)
 
 
 def _until_broken(
-    waiting: Iterator[Pending], raise_if_stopped: Callable[[], None], lost: list[list[Pending]]
+    factory: str, waiting: Iterator[Sample], raise_if_stopped: Callable[[], None], lost: list[list[Sample]]
 ) -> Iterator[list[Done]]:
     """Works until all is done or a helper has died; then ``lost`` holds the chunks that were under way."""
     size = 8
     with _executor(helpers()) as executor:
-        running: dict[concurrent.futures.Future[tuple[float, list[Checked]]], list[Pending]] = {}
+        running: dict[concurrent.futures.Future[tuple[float, list[Seen]]], list[Sample]] = {}
         while True:
             raise_if_stopped()
             while len(running) < 3 * helpers() and (chunk := list(islice(waiting, size))):
                 try:
-                    running[executor.submit(_timed, [path for _, path in chunk])] = chunk
+                    running[executor.submit(_timed, factory, chunk)] = chunk
                 except BrokenProcessPool:
                     lost.append(chunk)
                     break
@@ -69,31 +72,33 @@ def _until_broken(
                 except BrokenProcessPool:
                     lost.append(chunk)
                     continue
-                yield [(number, result) for (number, _), result in zip(chunk, results, strict=True)]
+                yield [(sample.number, result) for sample, result in zip(chunk, results, strict=True)]
                 size = max(1, min(_MOST_FILES, 2 * size, int(len(chunk) * _CHUNK_SECONDS / max(seconds, 1e-4))))
             if lost:
                 lost.extend(running.values())
                 return
 
 
-def _one_by_one(files: deque[Pending], raise_if_stopped: Callable[[], None]) -> Iterator[list[Done]]:
+def _one_by_one(
+    factory: str, files: deque[Sample], raise_if_stopped: Callable[[], None]
+) -> Iterator[list[Done]]:  # fmt: skip
     """One helper, one file at a time, so that the file that kills it is known; then a new helper goes on."""
     while files:
         with _executor(1) as executor:
             while files:
                 raise_if_stopped()
-                number, path = files.popleft()
+                sample = files.popleft()
                 try:
-                    result = executor.submit(_timed, [path]).result()[1][0]
+                    result = executor.submit(_timed, factory, [sample]).result()[1][0]
                 except BrokenProcessPool:
-                    yield [(number, Checked(reason=_CRASHED))]
+                    yield [(sample.number, Seen(reason=_CRASHED))]
                     break
-                yield [(number, result)]
+                yield [(sample.number, result)]
 
 
-def _timed(paths: list[str]) -> tuple[float, list[Checked]]:
+def _timed(factory: str, samples: list[Sample]) -> tuple[float, list[Seen]]:
     started = time.perf_counter()
-    results = check_files(paths)
+    results = inspect(factory, samples)
     return time.perf_counter() - started, results
 
 

@@ -1,74 +1,26 @@
-"""Finds the format of a source and lists its files: the first pass of an import, in which no picture is opened."""
+"""Lists the samples of a source: the first pass of an import, in which no sample is opened."""
 
+import dataclasses
+import json
 import os
 import re
 import time
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
-from tlstudio.api.dataset_format import DatasetFormat, FormatDescriptor, GroupsByColumn, RawItem, Skipped
-from tlstudio.api.errors import DataError, StudioError, UsageError
-from tlstudio.api.events import Event, Message, Progress
+from tlstudio.api.dataset_format import DatasetFormat, GroupsByColumn, Mask, RawItem, Skipped
+from tlstudio.api.errors import DataError, UsageError
+from tlstudio.api.events import Event, Progress
+from tlstudio.data.keeper import Keeper
+from tlstudio.data.labels import Labelling
 from tlstudio.project.staging import FoundFile, Staging
-from tlstudio.registry import Registry
 
 _BATCH = 2000
 _UNDECODABLE = "Its name is not valid text (UTF-8). Rename it and import again."
+GroupOf = Callable[[str, str], str]
 
 
-def open_source(source: str) -> tuple[Path, Path]:
-    """The source with links resolved, and the root that paths are relative to. Raises :class:`DataError`."""
-    path = Path(os.path.realpath(Path(source).expanduser()))
-    if not path.exists():
-        raise DataError(f"There is nothing at {printable(source)}. Name a folder of pictures, or a CSV file.")
-    root = path if path.is_dir() else path.parent
-    if printable(root) != os.fspath(root):
-        raise DataError(f"The name of the folder {printable(root)} is not valid text (UTF-8). Rename it first.")
-    return path, root
-
-
-def choose_format(
-    registry: Registry, identifier: str, source: Path
-) -> Generator[Event, None, tuple[FormatDescriptor, DatasetFormat]]:
-    """The named format, or for ``auto`` the one that is surest. Raises ``DataError`` where none recognises it."""
-    if identifier not in ("", "auto"):
-        named = registry.get("formats", identifier)
-        assert isinstance(named, FormatDescriptor)
-        return named, named.load()()
-    best: tuple[float, FormatDescriptor, DatasetFormat] | None = None
-    for descriptor in registry.formats():
-        try:
-            reader: DatasetFormat = descriptor.load()()
-            sure = float(reader.sniff(source))
-        except StudioError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the other formats must go on
-            text = f"The format '{descriptor.id}' failed while looking at the source and is left out: {error}."
-            yield Message(text=text, level="warning")
-            continue
-        if sure > (best[0] if best else 0.0):
-            best = (sure, descriptor, reader)
-    if best is None:
-        raise _unrecognised(source)
-    return best[1], best[2]
-
-
-def _unrecognised(source: Path) -> DataError:
-    if source.is_file():
-        return DataError(f"{source} is no table that lists pictures. Name a CSV file, or a folder of pictures.")
-    folders = [f for f in sorted(source.iterdir()) if f.is_dir() and not f.name.startswith(".")]
-    if not folders:
-        return DataError(
-            f"{source} has no subfolders and no table (CSV) that says which class each picture belongs to. Make one "
-            f"subfolder for each class and put its pictures there, or add a CSV with the columns file and label."
-        )
-    return DataError(
-        f"No pictures were found in the folders of {source}, nor a table (CSV) with the columns file and label. Name "
-        f"the folder whose subfolders are the classes."
-    )
-
-
-def group_finder(group_by: str, reader: DatasetFormat, source: Path) -> Callable[[str, str], str]:
+def group_finder(group_by: str, reader: DatasetFormat, source: Path) -> GroupOf:
     """A function of (path, group that the format gives) to the group; ``group_by`` is a column or a pattern.
 
     Raises :class:`UsageError` where it is neither.
@@ -94,47 +46,128 @@ def group_finder(group_by: str, reader: DatasetFormat, source: Path) -> Callable
     return by_pattern
 
 
-def scan(
-    entries: Iterable[RawItem | Skipped], root: Path, staging: Staging, group_of: Callable[[str, str], str],
-    raise_if_stopped: Callable[[], None],
-) -> Generator[Event, None, set[str]]:  # fmt: skip
-    """Fills ``staging`` with what the format lists; returns every label that was seen."""
-    found: list[FoundFile] = []
-    left_out: list[tuple[str, str]] = []
-    labels: set[str] = set()
-    total, told, prefix = 0, time.monotonic(), os.path.join(root, "")
-    for entry in entries:
-        path = _relative(os.fspath(entry.path), prefix, root)
-        if isinstance(entry, Skipped):
-            left_out.append((printable(path), entry.reason))
-        elif printable(path) != path or printable(entry.label) != entry.label:
-            left_out.append((printable(path), _UNDECODABLE))
-        else:
-            labels.add(entry.label)
-            group = printable(group_of(path, entry.group))
-            found.append(FoundFile(path, entry.label, entry.split, group))
-        if len(found) + len(left_out) >= _BATCH:
-            raise_if_stopped()
-            total += len(found)
-            staging.found(found)
-            staging.skip(left_out)
-            found, left_out = [], []
-            if time.monotonic() - told > 0.2:
-                told = time.monotonic()
-                yield Progress(done=total, total=0, unit="files", text="Looking for pictures")
-    staging.found(found)
-    staging.skip(left_out)
-    return labels
+@dataclasses.dataclass
+class Scan:
+    """Fills ``staging`` with what a format lists. ``root``: what paths are relative to (of the data set that is added
+    to, where there is one); ``source``: what the paths of unpacked archives are relative to.
+    """
 
+    staging: Staging
+    root: Path
+    source: Path
+    labelling: Labelling
+    group_of: GroupOf
+    time_by: str = ""
 
-def _relative(path: str, prefix: str, root: Path) -> str:
-    inside = path[len(prefix) :] if path.startswith(prefix) else ""
-    if not inside or ".." in inside:
+    def __post_init__(self) -> None:
+        self.labels: set[str] = set()  # of the first ten thousand distinct values, to name classes that stay empty
+        self.timed = False
+        self._prefix = os.path.join(self.root, "")
+        self._folders: dict[str, tuple[str, str]] = {}
+
+    def run(
+        self, entries: Iterable[RawItem | Skipped], raise_if_stopped: Callable[[], None]
+    ) -> Generator[Event, None, None]:
+        found: list[FoundFile] = []
+        left_out: list[tuple[str, str]] = []
+        total, told = 0, time.monotonic()
+        with Keeper(self.staging) as keeper:
+            for entry in entries:
+                shown, container = self._located(os.fspath(entry.path))
+                if isinstance(entry, Skipped):
+                    left_out.append((printable(shown), printable(entry.reason)))
+                else:
+                    made = self._file(entry, shown, container, keeper)
+                    if isinstance(made, FoundFile):
+                        found.append(made)
+                    else:
+                        left_out.append(made)
+                if len(found) + len(left_out) >= _BATCH:
+                    raise_if_stopped()
+                    total += len(found)
+                    self._note(found, left_out)
+                    found, left_out = [], []
+                    if time.monotonic() - told > 0.2:
+                        told = time.monotonic()
+                        yield Progress(done=total, total=0, unit="files", text="Looking for samples")
+            self._note(found, left_out)
+
+    def _note(self, found: list[FoundFile], left_out: list[tuple[str, str]]) -> None:
+        self.staging.found(found)
+        self.staging.skip(left_out)
+        if len(self.labels) < 10_000:
+            self.labels.update(file.label for file in found)
+
+    def _file(self, item: RawItem, shown: str, container: str, keeper: Keeper) -> FoundFile | tuple[str, str]:
+        path = f"{shown}/{item.member}" if item.member else shown
+        group = self.group_of(path, item.group)
         try:
-            inside = os.path.relpath(path, root)
+            label = self.labelling.value(item.label, lambda mask: self._mask(mask, keeper))
+        except DataError as error:
+            return printable(path), printable(str(error))
+        if printable(path) != path or printable(label) != label or not _is_text(item.meta):
+            return printable(path), _UNDECODABLE
+        start, length = item.offset, item.length
+        content = item.text.encode("utf-8", "backslashreplace") if item.text is not None else item.content
+        if content is not None:
+            if not content:
+                return printable(path), "It is empty."
+            container, start, length = keeper.keep(content)
+        elif item.member and length:
+            container = container or shown
+        elif item.member:
+            return printable(path), "It is empty, or the source does not say where in the file it lies."
+        meta = json.dumps([list(pair) for pair in item.meta], ensure_ascii=False) if item.meta else ""
+        when = dict(item.meta).get(self.time_by) or dict(item.meta).get("time", "") if self.time_by else ""
+        self.timed = self.timed or bool(when)
+        partner = self._partner(item.partner) if item.partner is not None else ""
+        return FoundFile(
+            path, label, item.split, printable(group), container, start, length, meta, printable(partner), when
+        )  # fmt: skip
+
+    def _partner(self, path: Path) -> str:
+        shown, container = self._located(os.fspath(path))
+        return container or shown
+
+    def _mask(self, mask: Mask, keeper: Keeper) -> Mask:
+        """Where it is, as the value of an item says it: relative to the root, or in the project."""
+        if mask.content is not None:
+            if not mask.content:
+                raise DataError("Its mask is empty.")
+            container, start, length = keeper.keep(mask.content, "masks")
+            return Mask(Path(container), start, length)
+        shown, container = self._located(os.fspath(mask.path))
+        return Mask(Path(container or shown), mask.offset, mask.length)
+
+    def _located(self, path: str) -> tuple[str, str]:
+        """The path to be shown, and the container where it differs from that: what the project keeps itself."""
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            if len(self._folders) > 10_000:
+                self._folders.clear()
+            self._folders[folder] = self._folder(folder)
+        shown, kept = self._folders[folder]
+        return shown + name, kept + name if kept else ""
+
+    def _folder(self, folder: str) -> tuple[str, str]:
+        """Of a folder what stands before the names in it, and likewise for the container."""
+        staging = self.staging
+        if staging.is_own(folder) and not staging.is_own(self.root):
+            shown = os.path.relpath(folder, self.source).replace(os.sep, "/")
+            return "" if shown == "." else f"{shown}/", f"{staging.kept(Path(folder))}/"
+        inside = os.path.join(folder, "")
+        if inside.startswith(self._prefix) and ".." not in inside:
+            return inside[len(self._prefix) :].replace(os.sep, "/"), ""
+        try:
+            inside = os.path.relpath(folder, self.root)
         except ValueError:  # another drive: the absolute path is all there is
-            inside = path
-    return inside.replace(os.sep, "/")
+            inside = folder
+        inside = inside.replace(os.sep, "/")
+        return "" if inside == "." else f"{inside.rstrip('/')}/", ""
+
+
+def _is_text(meta: tuple[tuple[str, str], ...]) -> bool:
+    return all(printable(text) == text for pair in meta for text in pair)
 
 
 def printable(path: str | os.PathLike[str]) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,9 +11,15 @@ from tlstudio.api.errors import DataError, UsageError
 from tlstudio.api.events import Event, Message
 from tlstudio.control import Control
 from tlstudio.evaluation.files import load_predictions, load_results, save_predictions, write_results
+from tlstudio.evaluation.per_item import columns
 from tlstudio.evaluation.scoring import evaluate_predictions
 from tlstudio.project import SPLITS, Project
 from tlstudio.registry import Registry
+
+if TYPE_CHECKING:
+    from tlstudio.training.subject import Subject
+
+Arrays = tuple[np.ndarray, np.ndarray]
 
 
 def evaluate_job(
@@ -22,36 +28,46 @@ def evaluate_job(
     """Scores a run's best model on ``split``.
 
     What the run itself predicted at its end is used where it is there: the same model gives the same numbers. Where
-    it is damaged, the pictures are predicted again, and a damaged ``results.json`` is written anew. Raises
+    it is damaged, the samples are predicted again, and a damaged ``results.json`` is written anew. Raises
     ``UsageError`` for an unknown split, ``DataError`` for an empty one, ``TrainingError`` for a run without a model.
     """
     if split not in SPLITS:
         raise UsageError(f"There is no split '{split}'. There are: {', '.join(SPLITS)}.")
     from tlstudio.training import restore
-    from tlstudio.training.predict import predict_files
+    from tlstudio.training.evaluating import outputs_of_split
 
     with Project.open(project) as opened:
         registry = Registry.discover()
         folder = opened.run(run).dir
         loaded = restore.load_model(opened, registry, run)
+        subject = loaded.subject
         manifest = opened.manifest(loaded.spec.dataset, loaded.spec.revision)
-        part = manifest.splits[split]
-        if not part.labels:
-            raise DataError(f"The {split} split of '{loaded.spec.dataset}' holds no pictures.")
-        stored = _stored(folder, split, len(loaded.class_names))
+        part, noun = manifest.splits[split], subject.modality.noun[1]
+        if not part.paths:
+            raise DataError(f"The {split} split of '{loaded.spec.dataset}' holds no {noun}.")
+        stored = _stored(folder, split, subject)
         if stored:
-            logits, targets = stored
+            outputs, targets = stored
         else:
-            logits, kept = yield from predict_files(loaded.model, part.paths, loaded.preprocessing, control=control)
-            if not kept:
-                raise DataError(f"None of the pictures of the {split} split could be read.")
-            targets = np.array([part.labels[position] for position in kept], np.int64)
-            save_predictions(folder, split, logits, targets, [part.item_ids[position] for position in kept])
-        entry = evaluate_predictions(logits, targets, loaded.class_names, registry.metrics())
+            found = yield from outputs_of_split(loaded.model, part, subject, manifest.root, control=control)
+            if not found.kept:
+                raise DataError(f"None of the {noun} of the {split} split could be read.")
+            outputs, targets = found.outputs.numpy(), found.targets.numpy()
+            item_ids = [part.item_ids[position] for position in found.kept]
+            words = columns(outputs, targets, task=subject.task, info=subject.info)
+            save_predictions(folder, split, outputs, targets, item_ids, **words)
+        entry = evaluate_predictions(
+            outputs,
+            targets,
+            task=subject.task,
+            info=subject.info,
+            metrics=registry.metrics(),
+            train_items=len(manifest.splits["train"].paths),
+        )
         for note in entry["notes"]:
             yield Message(level="warning", text=note)
         results = _results(folder)
-        results["class_names"] = list(loaded.class_names)
+        results["task"], results["class_names"] = subject.task.id, list(subject.info.class_names)
         results["splits"][split] = entry
         write_results(folder, results)
         row = opened.run(run)
@@ -59,15 +75,21 @@ def evaluate_job(
     return {"run": run, "split": split, **entry, "model_sha256": _sha256(folder / restore.MODEL_FILE)}
 
 
-def _stored(folder: Path, split: str, classes: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Logits ``[N, C]`` and targets ``[N]`` of an earlier evaluation; ``None`` where there are none to rely on."""
+def _stored(folder: Path, split: str, subject: "Subject") -> Arrays | None:
+    """Outputs and targets of an earlier evaluation; ``None`` where there are none to rely on."""
     try:
         stored = load_predictions(folder, split)
     except DataError:
         return None
-    logits, targets = stored["logits"], stored["targets"]
-    fits = logits.ndim == 2 and len(logits) > 0 and logits.shape == (len(targets), classes)
-    return (logits, targets) if fits and targets.min() >= 0 and targets.max() < classes else None
+    outputs, targets, wide = stored["outputs"], stored["targets"], len(subject.info.class_names)
+    if subject.pixels:
+        fits = outputs.ndim == 3 and outputs.shape[1:] == (wide, wide)
+    elif subject.task.label == "class":
+        fits = outputs.ndim == 2 and outputs.shape[1] == wide and targets.ndim == 1 and targets.dtype.kind == "i"
+        fits = fits and len(targets) > 0 and targets.min() >= 0 and targets.max() < wide
+    else:
+        fits = outputs.ndim == 2 and outputs.shape == targets.shape and outputs.shape[1] == wide
+    return (outputs, targets) if fits and len(outputs) == len(targets) > 0 else None
 
 
 def _results(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""95 % intervals: Wilson's for a share, the percentile bootstrap over pictures for everything else.
+"""95 % intervals: Wilson's for a share, the percentile bootstrap over items for everything else.
 
 The bootstrap of the standard metrics is done in closed steps: metrics of the confusion matrix resample its cells
-(a resample of pictures is a multinomial resample of cells), areas under curves weigh each picture by how often it was
+(a resample of items is a multinomial resample of cells), areas under curves weigh each item by how often it was
 drawn. Other metrics are computed anew on each resample, as many as fit into a few seconds.
 """
 
@@ -62,6 +62,11 @@ def of_confusion(confusion: npt.NDArray[np.int64], random: np.random.Generator) 
 
 def of_curves(scores: Floats, targets: npt.NDArray[np.int64], random: np.random.Generator) -> dict[str, Interval]:
     """Intervals of ``roc_auc_macro`` and ``pr_auc_macro``; ``scores`` ``[N, C]``, finite."""
+    return of_positives(scores, targets[:, None] == np.arange(scores.shape[1]), random)
+
+
+def of_positives(scores: Floats, positives: npt.NDArray[np.bool_], random: np.random.Generator) -> dict[str, Interval]:
+    """The same where a picture may belong to any number of classes: ``positives`` ``[N, C]``."""
     count, classes = scores.shape
     resamples = int(min(RESAMPLES, max(100, _CURVE_WORK / (count * max(classes, 4)))))
     drawn = np.empty((resamples, count), np.uint8)  # how often each picture is in each resample; 256 times never is
@@ -70,9 +75,9 @@ def of_curves(scores: Floats, targets: npt.NDArray[np.int64], random: np.random.
     roc, pr = np.full((resamples, classes), np.nan), np.full((resamples, classes), np.nan)
     block = max(1, _BLOCK // count)
     for label in range(classes):
-        positive = targets == label
+        positive = positives[:, label]
         if positive.any() and not positive.all():
-            curve = _Curve(scores[:, label], positive)
+            curve = Curve(scores[:, label], positive)
             for start in range(0, resamples, block):
                 some = slice(start, start + block)
                 roc[some, label], pr[some, label] = curve.areas(drawn[some])
@@ -114,7 +119,7 @@ def _share(part: Floats, whole: Floats) -> Floats:
     return shares
 
 
-class _Curve:
+class Curve:
     """One class against the rest, sorted once; then the areas for any number of resamples.
 
     Both areas are sums over the positives alone: of each, how many are ranked with it or above it. So of all pictures

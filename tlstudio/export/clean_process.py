@@ -13,33 +13,39 @@ from tlstudio.api.errors import ExportError
 from tlstudio.api.events import Event, Progress
 from tlstudio.api.exporter import ExporterDescriptor, ModelCard
 from tlstudio.control import Control
-from tlstudio.export.compare import Logits
+from tlstudio.export.compare import Answers
 
 _LISTEN_EVERY = 0.2  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What the file said: logits ``[N, C]``, from the picture files and from the given pixels, and its own card."""
+    """What the file said, from the samples' files and from the given inputs, and its own card."""
 
-    from_files: Logits
-    from_pixels: Logits
+    from_files: Answers
+    from_inputs: Answers
     card: ModelCard
 
 
 def ask(
-    control: Control, exporter: ExporterDescriptor, path: Path, pictures: Sequence[str], folder: Path
+    control: Control,
+    exporter: ExporterDescriptor,
+    path: Path,
+    samples: Sequence[str],
+    folder: Path,
+    nouns: str = "pictures",
 ) -> Generator[Event, None, Answer]:
-    """``folder`` holds ``pixels.npy``. Raises ``ExportError`` where the process fails, or needs torch against its
-    word; ``StoppedByUser`` when asked to stop."""
+    """``folder`` holds ``inputs.npy``, what the samples become. Raises ``ExportError`` where the process fails, or
+    needs torch against its word; ``StoppedByUser`` when asked to stop.
+    """
     request = {
         "format": exporter.id,
         "factory": exporter.factory,
         "path": str(path),
-        "pictures": list(pictures),
+        "samples": list(samples),
     }
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    yield from _run(control, folder, len(pictures))
+    yield from _run(control, folder, len(samples), nouns)
     try:
         reply = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -53,10 +59,10 @@ def ask(
             f"Reading the exported file has imported torch, which the format '{exporter.id}' promises not to need."
         )
     with np.load(folder / "answer.npz") as arrays:
-        return Answer(arrays["from_files"], arrays["from_pixels"], ModelCard.from_json(reply["card"]))
+        return Answer(arrays["from_files"], arrays["from_inputs"], ModelCard.from_json(reply["card"]))
 
 
-def _run(control: Control, folder: Path, total: int) -> Generator[Event, None, None]:
+def _run(control: Control, folder: Path, total: int, nouns: str) -> Generator[Event, None, None]:
     with (folder / "progress").open("wb") as out, (folder / "errors").open("wb") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "tlstudio.export.verify", str(folder)],
@@ -71,7 +77,7 @@ def _run(control: Control, folder: Path, total: int) -> Generator[Event, None, N
                 done = _done(folder / "progress")
                 if done != told:
                     told = done
-                    yield Progress(done=done, total=total, unit="pictures", text="Verifying in a clean process")
+                    yield Progress(done=done, total=total, unit=nouns, text="Verifying in a clean process")
                 try:
                     process.wait(_LISTEN_EVERY)
                 except subprocess.TimeoutExpired:

@@ -7,24 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlstudio.api.errors import DataError, ExportError, StudioError
+from tlstudio.api.errors import ExportError, StudioError
 from tlstudio.api.events import Event, Message, Progress
 from tlstudio.api.exporter import ExporterDescriptor, ModelCard
 from tlstudio.control import Control
 from tlstudio.export.card import make_card
 from tlstudio.export.clean_process import Answer, ask
 from tlstudio.export.compare import Comparison, Reference, compare
-from tlstudio.export.sampling import spread
+from tlstudio.export.reference import Material
 from tlstudio.export.target import Target, choose_path
-from tlstudio.project import Project, SplitData
+from tlstudio.project import Project
 from tlstudio.registry import Registry
 
 if TYPE_CHECKING:
     from tlstudio.training.restore import LoadedModel
-
-PICTURES, AT_LEAST = 200, 50  # that the file is verified on, where there are so many
-_WORK = 1000.0  # multiply-adds in 1e9 of one pass over them; beyond this, large networks get fewer pictures
-_BATCH = 16
 
 
 def export_job(
@@ -57,18 +53,22 @@ def export_run(
     with Target(path, overwrite) as target:
         yield Progress(done=0, total=4, unit="steps", text="Loading the model")
         loaded = restore.load_model(project, registry, run)
-        split, pictures = _pictures(project, loaded)
-        if split != "val":
-            yield Message(text="There are no validation pictures; the file is verified on training pictures.")
+        subject = loaded.subject
+        if why_not := exporter.supports(subject.task.id, subject.modality.id, None):
+            raise ExportError(f"This model cannot be written as {exporter.title}. {why_not}")
+        material = Material(project, registry, loaded)
+        if material.split != "val":
+            nouns = subject.modality.noun[1]
+            yield Message(text=f"There are no validation {nouns}; the file is verified on training {nouns}.")
         control.raise_if_stopped()
         yield Progress(done=1, total=4, unit="steps", text=f"Writing {exporter.title}")
-        card = make_card(row, loaded, project.dataset(loaded.spec.dataset).task)
+        card = make_card(row, loaded)
         _write(exporter, loaded, card, target)
         control.raise_if_stopped()
         yield Progress(done=2, total=4, unit="steps", text="Asking the model itself")
-        paths, reference = yield from _reference(control, loaded, card, pictures, target.scratch / "pixels.npy")
+        paths, reference = yield from material.ask(control, card, target.scratch / "inputs.npy")
         yield Progress(done=3, total=4, unit="steps", text="Verifying in a clean process")
-        answer = yield from ask(control, exporter, target.file, paths, target.scratch)
+        answer = yield from ask(control, exporter, target.file, paths, target.scratch, subject.modality.noun[1])
         found = _judge(card, reference, answer)
         control.raise_if_stopped()
         size = sum(file.stat().st_size for file in target.file.parent.iterdir())
@@ -81,31 +81,34 @@ def export_run(
         "files": [str(file) for file in files],
         "size_bytes": size,
         "verified": True,
-        "images": found.images,
-        "split": split,
-        "max_logit_difference": found.difference,
-        "max_logit_difference_from_files": found.difference_from_files,
-        "class_agreement": found.class_agreement,
-        "near_ties": found.near_ties,
-        "accuracy_before": found.accuracy_before,
-        "accuracy_after": found.accuracy_after,
+        "split": material.split,
+        "task": subject.task.id,
+        "modality": subject.modality.id,
+        **_figures(found, material.metric),
         "seconds": round(time.monotonic() - started, 2),
     }
 
 
-def _pictures(project: Project, loaded: "LoadedModel") -> tuple[str, SplitData]:
-    """Some of the validation split, or of the training split where that is empty."""
-    manifest = project.manifest(loaded.spec.dataset, loaded.spec.revision)
-    split = "val" if manifest.splits["val"].labels else "train"
-    whole = manifest.splits[split]
-    affordable = int(_WORK / max(loaded.descriptor.gflops, 0.01))
-    chosen = spread(whole.labels, min(PICTURES, max(AT_LEAST, affordable)))
-    return split, SplitData(
-        paths=[whole.paths[i] for i in chosen],
-        labels=[whole.labels[i] for i in chosen],
-        hashes=[whole.hashes[i] for i in chosen],
-        item_ids=[whole.item_ids[i] for i in chosen],
-    )
+def _figures(found: Comparison, metric: str) -> dict[str, Any]:
+    """Of the verification; for classes also under the names that scripts know."""
+    figures: dict[str, Any] = {
+        "images": found.samples,
+        "max_difference": found.difference,
+        "max_relative_difference": found.relative,
+        "max_difference_from_files": found.difference_from_files,
+        "agreement": found.agreement,
+        "near_ties": found.near_ties,
+        "metric": metric,
+        "metric_before": found.before,
+        "metric_after": found.after,
+    }
+    if found.reference.task == "classification":
+        figures["max_logit_difference"] = found.difference
+        figures["max_logit_difference_from_files"] = found.difference_from_files
+        figures["class_agreement"] = found.agreement
+        if metric == "accuracy":
+            figures["accuracy_before"], figures["accuracy_after"] = found.before, found.after
+    return figures
 
 
 def _write(exporter: ExporterDescriptor, loaded: "LoadedModel", card: ModelCard, target: Target) -> None:
@@ -121,50 +124,24 @@ def _write(exporter: ExporterDescriptor, loaded: "LoadedModel", card: ModelCard,
     target.check()
 
 
-def _reference(
-    control: Control, loaded: "LoadedModel", card: ModelCard, pictures: SplitData, pixels_file: Path
-) -> Generator[Event, None, tuple[list[str], Reference]]:
-    """What the model in memory says, and ``pixels_file`` with the pixels that both are given."""
-    from tlstudio.prediction.pixels import read_pixels
-    from tlstudio.prediction.torch_model import TorchPredictor
-    from tlstudio.training.predict import predict_files
-
-    from_files, kept = yield from predict_files(loaded.model, pictures.paths, loaded.preprocessing, control=control)
-    if not kept:
-        raise DataError("None of the pictures that the file would be verified on can be read. Nothing was exported.")
-    paths = [pictures.paths[position] for position in kept]
-    crop, predictor = card.preprocessing.crop, TorchPredictor(loaded.model, card)
-    pixels = np.lib.format.open_memmap(pixels_file, mode="w+", dtype=np.uint8, shape=(len(paths), 3, crop, crop))
-    rows = []
-    for start in range(0, len(paths), _BATCH):
-        control.raise_if_stopped()
-        some = read_pixels([Path(path) for path in paths[start : start + _BATCH]], card.preprocessing)
-        pixels[start : start + len(some)] = some
-        rows.append(predictor.logits_of_pixels(some))
-    pixels.flush()
-    del pixels
-    labels = np.array([pictures.labels[position] for position in kept], np.int64)
-    reference = Reference(labels, from_files, np.concatenate(rows))
-    if not (np.isfinite(from_files).all() and np.isfinite(reference.from_pixels).all()):
-        raise ExportError(
-            "The model itself gives numbers that are not finite: its training went astray. Nothing was exported."
-        )
-    return paths, reference
-
-
 def _judge(card: ModelCard, reference: Reference, answer: Answer) -> Comparison:
     """Raises ``ExportError`` with the numbers where the file does not do what the model does."""
     shape = reference.from_files.shape
     problem = ""
-    if answer.card.class_names != card.class_names or answer.card.preprocessing != card.preprocessing:
+    if not _same_card(answer.card, card):
         problem = "Its card names other classes or another preprocessing than the model's."
-    elif answer.from_files.shape != shape or answer.from_pixels.shape != shape:
+    elif answer.from_files.shape != shape or answer.from_inputs.shape != shape:
         problem = f"It answers with {answer.from_files.shape} numbers where the model gives {shape}."
-    elif wrong := int((~np.isfinite(answer.from_files) | ~np.isfinite(answer.from_pixels)).any(axis=1).sum()):
-        problem = f"For {wrong} of {shape[0]} pictures it gives numbers that are not finite."
+    elif wrong := int((~np.isfinite(answer.from_files + answer.from_inputs)).reshape(shape[0], -1).any(axis=1).sum()):
+        problem = f"For {wrong} of {shape[0]} {reference.noun[1]} it gives numbers that are not finite."
     else:
-        found = compare(reference, answer.from_files, answer.from_pixels)
+        found = compare(reference, answer.from_files, answer.from_inputs)
         problem = found.problem
     if problem:
         raise ExportError(f"The exported file does not do what the model does, and was removed. {problem}")
     return found
+
+
+def _same_card(one: ModelCard, other: ModelCard) -> bool:
+    names = ("class_names", "preprocessing", "task", "modality", "parameters")
+    return all(getattr(one, name) == getattr(other, name) for name in names)

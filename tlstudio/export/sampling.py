@@ -1,23 +1,25 @@
-"""Which pictures an export is verified on."""
+"""Which samples an export is verified on."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 
-def spread(labels: Sequence[int], most: int) -> list[int]:
-    """Positions of at most ``most`` items, sorted: as evenly over the classes as their sizes allow.
+def spread(strata: Sequence[Hashable], most: int) -> list[int]:
+    """Positions of at most ``most`` items, sorted: as evenly over the strata (classes) as their sizes allow.
 
-    Each class gets the same share until it is used up; within a class the items are evenly spaced. Deterministic.
+    Each gets the same share until it is used up; within one the items are evenly spaced. Deterministic.
     """
-    places: dict[int, list[int]] = {}
-    for position, label in enumerate(labels):
-        places.setdefault(label, []).append(position)
-    shares = dict.fromkeys(places, 0)
-    left = min(most, len(labels))
+    positions: dict[Hashable, list[int]] = {}
+    for position, stratum in enumerate(strata):
+        positions.setdefault(stratum, []).append(position)
+    shares = dict.fromkeys(positions, 0)
+    left = min(most, len(strata))
     while left:
-        for label in sorted(places):
-            if left and shares[label] < len(places[label]):
-                shares[label] += 1
+        for stratum in sorted(positions, key=str):
+            if left and shares[stratum] < len(positions[stratum]):
+                shares[stratum] += 1
                 left -= 1
     return sorted(
-        items[index * len(items) // shares[label]] for label, items in places.items() for index in range(shares[label])
+        items[index * len(items) // shares[stratum]]
+        for stratum, items in positions.items()
+        for index in range(shares[stratum])
     )

@@ -1,39 +1,44 @@
-"""Classes of pictures by a model file; one picture that cannot be read never stops the others."""
+"""What a model file says of samples; one that cannot be read never stops the others."""
 
 import os
 import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tlstudio.api.errors import DataError, ExportError
+from tlstudio import places
+from tlstudio.api.errors import DataError, ExportError, UsageError
 from tlstudio.api.events import Event, Progress
-from tlstudio.api.exporter import Predictor
 from tlstudio.control import Control
-from tlstudio.prediction.files import Named, expand
+from tlstudio.prediction.answering import Answering
+from tlstudio.prediction.files import Named, expand, lines, texts
 from tlstudio.prediction.loading import load_predictor
 from tlstudio.registry import Registry
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-BATCH = 16  # pictures at once
+Paths = Sequence[str | os.PathLike[str]]
 
 
 def predict(
     model: str | os.PathLike[str],
-    files: Sequence[str | os.PathLike[str]],
+    files: Paths,
     top: int = 5,
     registry: Registry | None = None,
+    *,
+    typed: Sequence[str] = (),
+    by_line: bool = False,
+    out: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
-    """Returns ``{"model": path, "predictions": [...]}``, an entry for each picture in the order of ``files``.
+    """Returns ``{"model": path, "task": id, "modality": id, "predictions": [...]}``, an entry for each sample in order.
 
-    An entry is ``{"file", "class", "probability", "top": [{"class", "probability"}, ...]}``, the likeliest class
-    first and at most ``top`` of them (1 or more), or ``{"file", "error"}`` with a sentence. Raises ``StudioError``
-    where the model cannot be used.
+    ``files``: samples, folders of them, or places; with ``by_line`` files of texts, one a line. ``typed``: texts.
+    ``out``: a folder for the masks of a segmentation, in which nothing is replaced.
+
+    An entry is ``{"file", ...}`` (``line``, ``text``) with what :meth:`tlstudio.api.Task.decode` answers: ``class,
+    probability, top: [{"class", "probability"}]``, at most ``top`` of them (1 or more); ``labels, scores``; ``values``;
+    or ``shares`` with ``mask`` and ``mask_values`` (the value of each class in it). Or it is ``{"file", "error"}``
+    with a sentence. Raises ``StudioError`` where the model cannot be used.
     """
-    steps = _steps(Control(), Path(model), files, top, registry)
+    steps = _steps(Control(), Path(model), files, top, registry, typed, by_line, Path(out) if out else None)
     while True:
         try:
             next(steps)
@@ -43,71 +48,81 @@ def predict(
 
 
 def predict_job(
-    control: Control, model: str, files: Sequence[str], top: int = 5
+    control: Control,
+    model: str,
+    files: Sequence[str] = (),
+    top: int = 5,
+    typed: Sequence[str] = (),
+    by_line: bool = False,
+    out: str = "",
 ) -> Generator[Event, None, dict[str, Any]]:
     """:func:`predict` with progress; may be stopped between batches."""
-    return (yield from _steps(control, Path(model), files, top, None))
+    return (yield from _steps(control, Path(model), files, top, None, typed, by_line, Path(out) if out else None))
 
 
 def _steps(
     control: Control,
     model: Path,
-    files: Sequence[str | os.PathLike[str]],
+    files: Paths,
     top: int,
     registry: Registry | None,
+    typed: Sequence[str],
+    by_line: bool,
+    out: Path | None,
 ) -> Generator[Event, None, dict[str, Any]]:
-    predictor = load_predictor(model, registry or Registry.discover())
-    named, started = expand(files), time.monotonic()
+    registry = registry or Registry.discover()
+    answering = Answering(load_predictor(model, registry), registry, top, out)
+    modality = answering.modality
+    if (typed or by_line) and modality.id != "text":
+        raise UsageError(f"{model.name} is a model of {modality.noun[1]}, which cannot be typed. Name files.")
+    named = [*(lines(files) if by_line else expand(files, modality)), *texts(typed)]
+    started = time.monotonic()
     entries: list[dict[str, Any]] = []
-    for start in range(0, len(named), BATCH):
+    for start in range(0, len(named), answering.batch):
         control.raise_if_stopped()
-        entries += _classify(predictor, named[start : start + BATCH], max(top, 1))
+        entries += _answer(answering, named[start : start + answering.batch])
         left = (time.monotonic() - started) / len(entries) * (len(named) - len(entries))
-        yield Progress(done=len(entries), total=len(named), unit="pictures", text="Predicting", eta=round(left, 1))
-    return {"model": str(model), "predictions": entries}
+        yield Progress(
+            done=len(entries), total=len(named), unit=modality.noun[1], text="Predicting", eta=round(left, 1)
+        )
+    card = answering.card
+    return {"model": str(model), "task": card.task, "modality": card.modality, "predictions": entries}
 
 
-def _classify(predictor: Predictor, batch: Sequence[Named], top: int) -> list[dict[str, Any]]:
-    """All of a batch at once; where that fails, one by one, so that the picture that is to blame stands alone."""
-    usable = [named.path for named in batch if not named.error]
+def _answer(answering: Answering, batch: Sequence[Named]) -> list[dict[str, Any]]:
+    """All of a batch at once; where that fails, one by one, so that the sample that is to blame stands alone."""
+    usable = [one for one in batch if not one.error]
     results: list[dict[str, Any]] = []
     if usable:
         try:
-            results = [_entry(predictor, row, top) for row in predictor.logits(usable)]
+            results = _together(answering, usable)
         except ExportError:
             raise
-        except Exception:  # noqa: BLE001 - whatever one picture causes, the others are classified
-            results = [_alone(predictor, path, top) for path in usable]
+        except Exception:  # noqa: BLE001 - whatever one sample causes, the others are answered
+            results = [_alone(answering, one) for one in usable]
     found = iter(results)
-    return [{"file": str(named.path), **({"error": named.error} if named.error else next(found))} for named in batch]
+    return [{**one.as_entry(), **({"error": one.error} if one.error else next(found))} for one in batch]
 
 
-def _alone(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:
+def _together(answering: Answering, batch: list[Named]) -> list[dict[str, Any]]:
+    """Files and texts of their own go by different ways."""
+    results: list[dict[str, Any]] = []
+    start = 0
+    for end in range(1, len(batch) + 1):
+        if end == len(batch) or (batch[end].content is None) != (batch[start].content is None):
+            results += answering.ask(batch[start:end])
+            start = end
+    return results
+
+
+def _alone(answering: Answering, one: Named) -> dict[str, Any]:
     try:
-        return _entry(predictor, predictor.logits([path])[0], top)
+        return answering.ask([one])[0]
     except ExportError:
         raise
     except DataError as error:
         return {"error": str(error)}
-    except Exception as error:  # noqa: BLE001 - a plugin's predictor, or a picture that takes all memory
+    except Exception as error:  # noqa: BLE001 - a plugin's predictor, or a sample that takes all memory
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".rstrip(".: ")
-        return {"error": f"{path} could not be classified ({reason})."}
-
-
-def _entry(predictor: Predictor, logits: "npt.NDArray[np.float32]", top: int) -> dict[str, Any]:
-    """``logits``: float32 ``[C]`` of one picture."""
-    import numpy as np
-
-    names = predictor.card.class_names
-    if logits.shape != (len(names),):
-        raise ExportError(
-            f"The model answers with {logits.size} numbers for a picture, and names {len(names)} classes. "
-            "It was changed after its export: export it again."
-        )
-    if not np.isfinite(logits).all():
-        return {"error": "The model gives no finite numbers for this picture."}
-    shares = np.exp(logits.astype(np.float64) - logits.max())
-    shares /= shares.sum()
-    order = np.argsort(-shares, kind="stable")[:top]
-    listed = [{"class": names[i], "probability": float(shares[i])} for i in order]
-    return {**listed[0], "top": listed}
+        what = "This text" if one.content is not None else places.printable(str(one.path))
+        return {"error": f"{what} could not be predicted ({reason})."}

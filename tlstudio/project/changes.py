@@ -13,12 +13,17 @@ _THREADS = 4
 
 
 class Recorded(NamedTuple):
-    """A file as it was when it was imported; ``path`` is relative, with ``/``."""
+    """A file as it was when it was imported; ``path`` is relative, with ``/``. Of a part of a file: ``container`` is
+    that file (relative or absolute), ``bytes`` the part's size, ``mtime_ns`` the file's time.
+    """
 
     path: str
     sha256: bytes
     bytes: int
     mtime_ns: int
+    container: str = ""
+    start: int = 0
+    length: int = 0
 
 
 def compare(root: Path, what: str, files: Iterator[Recorded]) -> list[str]:
@@ -29,6 +34,7 @@ def compare(root: Path, what: str, files: Iterator[Recorded]) -> list[str]:
     unreadable = _Tally("cannot be read", "cannot be read")
     changed = _Tally("has changed since it was imported", "have changed since they were imported")
     total = 0
+    stats: dict[str, os.stat_result] = {}
     prefix = os.path.join(root, "")
     with ThreadPoolExecutor(_THREADS) as pool:
         for page in _pages(files):
@@ -36,17 +42,19 @@ def compare(root: Path, what: str, files: Iterator[Recorded]) -> list[str]:
             suspects = []
             for file in page:
                 try:
-                    stat = os.stat(prefix + file.path)
+                    stat = stats.get(file.container) or os.stat(os.path.join(prefix, file.container or file.path))
+                    if file.container:
+                        stats = {file.container: stat}  # its parts follow one another
                 except (FileNotFoundError, NotADirectoryError):
                     missing.add(file.path)
                 except OSError:
                     unreadable.add(file.path)
                 else:
-                    if stat.st_size != file.bytes:
+                    if stat.st_size < file.start + file.length or (not file.container and stat.st_size != file.bytes):
                         changed.add(file.path)
                     elif stat.st_mtime_ns != file.mtime_ns:
                         suspects.append(file)
-            contents = pool.map(lambda file: _sha256(prefix + file.path), suspects)
+            contents = pool.map(lambda file: _sha256(prefix, file), suspects)
             for file, found in zip(suspects, contents, strict=True):
                 if found is None:
                     unreadable.add(file.path)
@@ -85,9 +93,12 @@ def _pages(files: Iterator[Recorded]) -> Iterator[list[Recorded]]:
         yield page
 
 
-def _sha256(path: str) -> bytes | None:
+def _sha256(prefix: str, recorded: Recorded) -> bytes | None:
     try:
-        with open(path, "rb") as file:
+        with open(os.path.join(prefix, recorded.container or recorded.path), "rb") as file:
+            if recorded.container:
+                file.seek(recorded.start)
+                return hashlib.sha256(file.read(recorded.length)).digest()
             return hashlib.file_digest(file, "sha256").digest()
     except OSError:
         return None

@@ -14,12 +14,11 @@ from tlstudio.project.records import RUN_STATES
 from tlstudio.project.schema import APPLICATION_ID, MIGRATIONS
 
 _MAGIC = b"SQLite format 3\0"
-_TABLES = frozenset({
-    "meta", "datasets", "revisions", "classes", "items", "item_states", "revision_counts", "skipped", "warnings",
-    "runs",
-})  # fmt: skip
+_ALWAYS = frozenset({"meta", "datasets", "revisions", "classes", "items", "item_states", "skipped", "warnings", "runs"})
+_SINCE_3 = frozenset({"targets", "target_classes", "item_meta", "counts", "reports", "findings"})
 NEWEST = len(MIGRATIONS)  # version of the tables
 _SMALL = frozenset({"meta", "datasets", "revisions", "classes", "warnings", "runs"})
+_LARGE = frozenset({"items", "skipped", "targets", "item_meta"})
 _QUICK = 64 << 20  # bytes; a larger database is read as a whole only where something speaks against it
 _PLAUSIBLE = 10_000  # versions; a larger one is no newer application but damage
 _MOMENT = 0.1  # seconds; what another process writes at this very moment is whole by then
@@ -47,14 +46,15 @@ def why_damaged(file: Path, *, alone: bool = False, thorough: bool = False) -> s
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if application != APPLICATION_ID and not _TABLES & tables:
+            if application != APPLICATION_ID and not _ALWAYS & tables:
                 raise ProjectError(
                     f"{file} is not the database of a Transfer Learning Studio project. Choose another folder, or put "
                     "the project's own database back."
                 )
             if application == APPLICATION_ID and NEWEST < version < _PLAUSIBLE:
                 return ""
-            if application != APPLICATION_ID or not 1 <= version < _PLAUSIBLE or _TABLES - tables:
+            needed = _ALWAYS | (_SINCE_3 if version >= 3 else {"revision_counts"})
+            if application != APPLICATION_ID or not 1 <= version < _PLAUSIBLE or needed - tables:
                 return "its beginning or some of its tables are not as they should be"
             if thorough or size < _QUICK:
                 check = "integrity_check" if thorough else "quick_check"
@@ -62,7 +62,7 @@ def why_damaged(file: Path, *, alone: bool = False, thorough: bool = False) -> s
                 if found != "ok":
                     return f"SQLite says: {' '.join(found.split())}"
             if version == NEWEST:
-                return _unreadable_rows(connection, _SMALL | {"items", "skipped"} if thorough else _SMALL)
+                return _unreadable_rows(connection, _SMALL | _LARGE if thorough else _SMALL)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise

@@ -7,18 +7,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tlstudio.api.errors import DataError, ProjectError, StudioError
+from tlstudio.api.errors import ProjectError
 from tlstudio.locks import FileLock
 from tlstudio.project import backup, restoring, staging
 from tlstudio.project.aside import Aside
 from tlstudio.project.copying import put_in_place
+from tlstudio.project.data_side import DataSide
 from tlstudio.project.database import Database, DiskFull, readable_errors
-from tlstudio.project.datasets import Datasets
 from tlstudio.project.opening import open_database
 from tlstudio.project.project_lock import ProjectLock
 from tlstudio.project.queueing import Queue
 from tlstudio.project.reconcile import Reconciler
-from tlstudio.project.records import DatasetInfo, Item, Manifest, Run, SkippedFile
+from tlstudio.project.records import Run
 from tlstudio.project.repair import DATABASE
 from tlstudio.project.runs import Runs, Spec
 from tlstudio.project.schema import write_new
@@ -29,18 +29,15 @@ _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _OPENING = threading.RLock()  # what one thread repairs, another need not look at before it is done
 
 
-class Project:
+class Project(DataSide):
     """Made by :meth:`create` or :meth:`open`; a context manager. Close it to leave a single database file."""
 
     def __init__(self, path: Path, database: Database) -> None:
-        self.path = path
-        self.database = database
-        self._datasets = Datasets(database, path)
         self._runs = Runs(database, path / "runs")
+        super().__init__(path, database, self._runs.directory)
         self._queue = Queue(database, self._runs)
         self._reconciler = Reconciler(self._runs)
         self._lock = ProjectLock(path)
-        self.notices: list[str] = []
         self.queue_lock = FileLock(path / "queue.lock")
 
     @classmethod
@@ -115,6 +112,8 @@ class Project:
         return self._lock.take(purpose)
 
     def close(self) -> None:
+        if not self.database.closed:
+            self._backing.finish()
         self._lock.release()
         self.queue_lock.release()
         self.database.close()
@@ -126,86 +125,6 @@ class Project:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    # Data sets
-
-    def datasets(self) -> list[DatasetInfo]:
-        return self._datasets.all()
-
-    def dataset(self, name: str) -> DatasetInfo:
-        """Raises :class:`DataError`, which names the data sets that there are."""
-        return self._datasets.get(name)
-
-    def items(
-        self, dataset: str, *, split: str = "", label: str = "", search: str = "", offset: int = 0, limit: int = 200
-    ) -> list[Item]:  # fmt: skip
-        """One page of the items that fit every filter, in a stable order. ``search`` is a part of the
-        path.
-        """
-        return self._datasets.items(dataset, split, label, search, offset, limit)
-
-    def count_items(self, dataset: str, *, split: str = "", label: str = "", search: str = "") -> int:
-        return self._datasets.count(dataset, split, label, search)
-
-    def problems(self, dataset: str, offset: int = 0, limit: int = 1000) -> list[SkippedFile]:
-        """What was left out of the data set when it was imported, and why."""
-        return self._datasets.skipped(dataset, offset, limit)
-
-    def warnings(self, dataset: str) -> list[str]:
-        """Sentences about the data set as a whole, such as classes that are too small to split."""
-        return self._datasets.warnings(dataset)
-
-    def manifest(self, dataset: str, revision: int | None = None) -> Manifest:
-        """Raises :class:`DataError` where the data set's folder is missing, naming it and the way out."""
-        return self._datasets.manifest(dataset, revision)
-
-    def relocate(self, dataset: str, folder: str | os.PathLike[str]) -> DatasetInfo:
-        """Points the data set to where its files lie now. Raises :class:`DataError` where they are not
-        those.
-        """
-        info = self._datasets.relocate(dataset, Path(folder))
-        self.back_up()
-        return info
-
-    def changes(self, dataset: str, revision: int) -> list[str]:
-        """Sentences about the files that are missing, unreadable or changed since the revision was made; none where
-        all are as they were. Raises :class:`DataError` for an unknown data set.
-        """
-        return self._datasets.changes(dataset, revision)
-
-    def back_up(self) -> None:
-        """Copies the database to ``backups/``; done after every change of data sets. Where that fails, ``notices`` says
-        so: the change itself is done.
-        """
-        self.notices += self._backed_up(self._write_backup)
-
-    def _write_backup(self) -> list[str]:
-        with self.database.connection() as connection:
-            backup.write(connection, self.path)
-        return []
-
-    def _backed_up(self, work: Callable[[], list[str]]) -> list[str]:
-        try:
-            return work()
-        except (OSError, StudioError) as error:
-            return [f"The project's data sets could not be backed up: {error}"]
-
-    def stage_import(self, name: str) -> staging.Staging:
-        """Begins an import under a name that is still free."""
-        if any(info.name == name for info in self.datasets()):
-            raise staging.name_taken(name)
-        if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > 100:
-            raise DataError(
-                f"'{name}' cannot be the name of a data set: it needs 1 to 100 printable characters, with "
-                "none "
-                f"of them a space at either end."
-            )
-        return staging.Staging(self.database, self.path, self.back_up)
-
-    @property
-    def file_records(self) -> Datasets:
-        """The table behind the data sets, for reports that stream over every file."""
-        return self._datasets
 
     # Runs
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tlstudio import places
 from tlstudio.api.errors import DataError
 
 _SAMPLE = 50
@@ -48,14 +49,14 @@ def missing_root(project: Path, dataset: str, root: Path) -> DataError:
     )
 
 
-def check_folder(dataset: str, folder: Path, items: Sequence[tuple[str, bytes]]) -> None:
+def check_folder(dataset: str, folder: Path, items: Sequence[tuple[str, bytes, int, int]]) -> None:
     """Raises :class:`DataError` unless every file is below ``folder`` and a sample of them is unchanged.
 
-    ``items`` are (relative path, SHA-256 as 32 bytes).
+    ``items`` are (relative path, SHA-256 as 32 bytes, start and length of a part of the file, 0 for the whole).
     """
     if not _is_folder(folder):
         raise DataError(f"There is no folder {folder}. Name the folder that holds the pictures of '{dataset}'.")
-    missing = [path for path, _ in items if not os.path.lexists(folder / path)]
+    missing = [path for path in dict.fromkeys(item[0] for item in items) if not os.path.lexists(folder / path)]
     if missing:
         raise DataError(
             f"{folder} is not the folder of the data set '{dataset}': {len(missing)} of its {len(items)} "
@@ -63,11 +64,13 @@ def check_folder(dataset: str, folder: Path, items: Sequence[tuple[str, bytes]])
             f"missing there, for example {missing[0]}. Nothing was changed."
         )
     step = max(1, len(items) // _SAMPLE)
-    for path, sha256 in items[::step]:
+    for path, sha256, start, length in items[::step]:
         try:
-            content = (folder / path).read_bytes()
+            content = places.read_bytes(places.place(folder / path, start, length))
         except OSError as error:
             raise DataError(f"{folder / path} cannot be read: {error.strerror}. Nothing was changed.") from error
+        except DataError as error:
+            raise DataError(f"{error} Nothing was changed.") from error
         if hashlib.sha256(content).digest() != sha256:
             raise DataError(
                 f"{folder} is not the folder of the data set '{dataset}': {path} has another content there. "

@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tlstudio.api.errors import ProjectError
 from tlstudio.project import inspection
 from tlstudio.project.backup import data_version
+from tlstudio.project.schema import migrate
 
-_UNREADABLE = (sqlite3.Error, ValueError)  # the latter: texts that are none
-_DATA = ("datasets", "revisions", "classes", "items", "item_states", "revision_counts", "skipped", "warnings")
+_UNREADABLE = (sqlite3.Error, ValueError, ProjectError)  # the latter: texts that are none
+_DATA = (
+    "datasets", "revisions", "classes", "items", "item_states", "skipped", "warnings", "targets", "target_classes",
+    "item_meta", "counts",
+)  # fmt: skip
 
 
 @dataclasses.dataclass
@@ -43,6 +48,7 @@ def read(file: Path, *, data_after: int | None) -> Salvaged:
         connection.row_factory, connection.text_factory = None, str
         found.version = data_version(connection)
         if data_after is None or found.version > data_after:
+            migrate(connection, copy, keep_copy=False)
             tables = {table: connection.execute(f"SELECT * FROM {table} NOT INDEXED").fetchall() for table in _DATA}
             found.data = tables if _complete(tables) else None
     return found
@@ -73,9 +79,11 @@ def _text(data: bytes) -> str:
 
 def _complete(tables: dict[str, list[tuple[Any, ...]]]) -> bool:
     """Whether there are as many items as the data sets counted when they were imported."""
-    counted = sum(row[4] for row in tables["revision_counts"] if row[1] == 1)
+    counted = sum(row[5] for row in tables["counts"] if row[1] == 0 and row[3] == 1)
     first = sum(1 for row in tables["item_states"] if row[4] == 1)
-    return counted == first and len(tables["items"]) >= first
+    targets = {row[0] for row in tables["targets"]}
+    known = all(row[2] in targets for row in tables["item_states"])
+    return counted == first and len(tables["items"]) >= first and known
 
 
 @contextlib.contextmanager

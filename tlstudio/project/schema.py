@@ -1,8 +1,8 @@
 """The tables of ``project.sqlite`` and how an older file becomes a newer one.
 
-A revision of a data set is never changed. An item's label and split are rows of ``item_states`` that hold
+A revision of a data set is never changed. An item's target and split are rows of ``item_states`` that hold
 from one revision up to, but without, another; a correction closes one row and opens one, so that a revision
-costs as many rows as it has changes, not as many as there are items.
+costs as many rows as it has changes, not as many as there are items. So do the counts.
 """
 
 import platform
@@ -95,7 +95,81 @@ ALTER TABLE runs ADD COLUMN batch INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN process TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)  # the n-th leads from n - 1 to n; never edited later
+# targets: the distinct values that items are labelled with, in the task's notation; shown: in words; rank: to sort by.
+# items.container: the file that an item is a part of (bytes start to start + length), empty where path is the file;
+# after 'project:' relative to the project's folder. phash: 64 bits, signed. split 3: excluded.
+# revisions.accumulator: sum of the items' hashes, from which the next one is made; warned: whose warnings hold.
+# counts.class_id 0: all items. classes.added_revision: the first revision that knows the class.
+_VERSION_3 = f"""
+CREATE TABLE targets (
+  id INTEGER PRIMARY KEY,
+  dataset_id INTEGER NOT NULL REFERENCES datasets(id) ON DELETE CASCADE,
+  value TEXT NOT NULL, shown TEXT NOT NULL, rank REAL NOT NULL DEFAULT 0,
+  UNIQUE (dataset_id, value)
+);
+CREATE INDEX targets_by_rank ON targets (dataset_id, rank, shown, id);
+CREATE TABLE target_classes (
+  class_id INTEGER NOT NULL REFERENCES classes(id) ON DELETE CASCADE,
+  target_id INTEGER NOT NULL REFERENCES targets(id) ON DELETE CASCADE,
+  PRIMARY KEY (class_id, target_id)
+) WITHOUT ROWID;
+CREATE INDEX classes_of_target ON target_classes (target_id, class_id);
+INSERT INTO targets SELECT id, dataset_id, name, name, position FROM classes;
+INSERT INTO target_classes SELECT id, id FROM classes;
+ALTER TABLE item_states RENAME COLUMN class_id TO target_id;
+CREATE INDEX states_begun ON item_states (dataset_id, from_revision, item_id) WHERE from_revision > 1;
+CREATE INDEX states_ended ON item_states (dataset_id, to_revision, item_id) WHERE to_revision < {OPEN_ENDED};
+ALTER TABLE classes ADD COLUMN added_revision INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE items ADD COLUMN container TEXT NOT NULL DEFAULT '';
+ALTER TABLE items ADD COLUMN start INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE items ADD COLUMN length INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE items ADD COLUMN phash INTEGER;
+ALTER TABLE items ADD COLUMN partner TEXT NOT NULL DEFAULT '';
+ALTER TABLE items ADD COLUMN added_revision INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE items ADD COLUMN caption TEXT NOT NULL DEFAULT '';
+CREATE INDEX items_by_group ON items (dataset_id, group_key, id);
+CREATE INDEX items_by_width ON items (dataset_id, width, id);
+CREATE INDEX items_by_height ON items (dataset_id, height, id);
+CREATE INDEX items_by_bytes ON items (dataset_id, bytes, id);
+CREATE INDEX items_by_pixels ON items (dataset_id, width * height, id);
+CREATE TABLE item_meta (
+  item_id INTEGER PRIMARY KEY REFERENCES items(id) ON DELETE CASCADE, meta TEXT NOT NULL
+);
+ALTER TABLE revisions ADD COLUMN note TEXT NOT NULL DEFAULT '';
+ALTER TABLE revisions ADD COLUMN kind TEXT NOT NULL DEFAULT 'import';
+ALTER TABLE revisions ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE revisions ADD COLUMN accumulator TEXT NOT NULL DEFAULT '';
+ALTER TABLE revisions ADD COLUMN warned INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX revisions_by_content ON revisions (dataset_id, accumulator);
+UPDATE revisions SET warned = revision, note = 'Imported.', changed = COALESCE((
+  SELECT SUM(items) FROM revision_counts c
+  WHERE c.dataset_id = revisions.dataset_id AND c.revision = revisions.revision), 0);
+ALTER TABLE datasets ADD COLUMN encoding TEXT NOT NULL DEFAULT '{{}}';
+CREATE TABLE counts (
+  dataset_id INTEGER NOT NULL REFERENCES datasets(id) ON DELETE CASCADE,
+  class_id INTEGER NOT NULL, split INTEGER NOT NULL,
+  from_revision INTEGER NOT NULL, to_revision INTEGER NOT NULL DEFAULT {OPEN_ENDED}, items INTEGER NOT NULL,
+  PRIMARY KEY (dataset_id, class_id, split, from_revision)
+) WITHOUT ROWID;
+INSERT INTO counts SELECT c.dataset_id, c.class_id, c.split, c.revision,
+  CASE WHEN c.revision = d.revision THEN {OPEN_ENDED} ELSE c.revision + 1 END, c.items
+  FROM revision_counts c JOIN datasets d ON d.id = c.dataset_id;
+INSERT INTO counts SELECT dataset_id, 0, split, from_revision, to_revision, SUM(items) FROM counts
+  GROUP BY dataset_id, split, from_revision, to_revision;
+DROP TABLE revision_counts;
+CREATE TABLE reports (
+  dataset_id INTEGER PRIMARY KEY REFERENCES datasets(id) ON DELETE CASCADE,
+  revision INTEGER NOT NULL, created REAL NOT NULL, report BLOB NOT NULL
+);
+CREATE TABLE findings (
+  dataset_id INTEGER NOT NULL REFERENCES datasets(id) ON DELETE CASCADE,
+  kind TEXT NOT NULL, item_id INTEGER NOT NULL, score REAL NOT NULL,
+  PRIMARY KEY (dataset_id, kind, item_id)
+) WITHOUT ROWID;
+"""
+
+# The n-th leads from n - 1 to n; never edited later.
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 
 
 def write_new(file: Path) -> None:

@@ -1,54 +1,76 @@
 """An import in the making: a database of its own that becomes a data set in one transaction, or nothing.
 
 The file lies in the project's cache and carries the importing process's number, so that whoever opens the
-project next can tell what a killed import left behind.
+project next can tell what a killed import left behind. So does the folder in ``data/`` for what the project keeps
+itself (unpacked archives, texts of a table), which gets its name when the data set does.
 """
 
 import contextlib
 import hashlib
 import os
+import re
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tlstudio.api.errors import DataError
-from tlstudio.project import roots
-from tlstudio.project.backup import note_change
+from tlstudio.project import publishing
 from tlstudio.project.database import Database, readable_errors
+from tlstudio.project.lookup import OWN
 from tlstudio.project.processes import identity, lives
-from tlstudio.project.records import SPLITS
+from tlstudio.project.records import DatasetInfo
 
 _PREFIX = "importing-"
 _TABLES = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;
 CREATE TABLE files (
   id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, label TEXT NOT NULL, given TEXT NOT NULL,
-  group_key TEXT NOT NULL, sha256 BLOB, width INTEGER, height INTEGER, bytes INTEGER, mtime_ns INTEGER, split INTEGER
+  group_key TEXT NOT NULL, container TEXT NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL,
+  meta TEXT NOT NULL, partner TEXT NOT NULL, time TEXT NOT NULL,
+  sha256 BLOB, width INTEGER, height INTEGER, bytes INTEGER, mtime_ns INTEGER,
+  caption TEXT, phash INTEGER, facts TEXT, split INTEGER
 );
 CREATE TABLE skipped (position INTEGER PRIMARY KEY, path TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE named (label TEXT PRIMARY KEY, target_id INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
 class FoundFile(NamedTuple):
-    """A file as the source declares it. ``path`` relative to the root with ``/``; ``split`` and ``group`` or empty."""
+    """A sample as the source declares it. ``path`` relative to the root with ``/``; ``label`` in the task's notation;
+    ``split`` and ``group`` or empty. A part of a file: ``container`` is that file, relative to the root, absolute, or
+    :meth:`Staging.kept`'s. ``meta``: JSON list of [name, value]. ``partner`` as ``container``. ``time`` to split by.
+    """
 
     path: str
     label: str
     split: str
     group: str
+    container: str = ""
+    start: int = 0
+    length: int = 0
+    meta: str = ""
+    partner: str = ""
+    time: str = ""
 
 
 class CheckedFile(NamedTuple):
-    """What reading a file has told. Sizes in pixels as displayed, in bytes, and the time of change in ns."""
+    """What reading a sample has told, as :class:`tlstudio.api.modality.Facts`; its size in bytes, and the time of
+    change of its file in ns. ``facts``: JSON list of [name, value]. ``label`` where it is another one now (masks).
+    """
 
     sha256: bytes
     width: int
     height: int
     bytes: int
     mtime_ns: int
+    caption: str = ""
+    phash: int | None = None
+    facts: str = ""
+    label: str = ""
 
 
 class StagedFile(NamedTuple):
@@ -60,19 +82,36 @@ class StagedFile(NamedTuple):
     split: str
     group: str
     sha256: bytes
+    time: str = ""
+    phash: int | None = None
+
+
+class ToCheck(NamedTuple):
+    id: int
+    path: str
+    container: str
+    start: int
+    length: int
+    label: str
 
 
 class Staging:
     """Collects the files of one import. A context manager; what was not published is deleted at its end."""
 
-    def __init__(self, database: Database, project: Path, published: Callable[[], object]) -> None:
-        """``published`` is called when the data set is there."""
+    def __init__(
+        self, database: Database, project: Path, published: Callable[[], object], name: str = "data",
+        joins: DatasetInfo | None = None,
+    ) -> None:  # fmt: skip
+        """``published`` is called when the data set ``name`` is there. ``joins``: the data set that is added to."""
         self._database = database
         self._published = published
         self._project = project
+        self.joins = joins
         cache = project / "cache"
         cache.mkdir(exist_ok=True)
-        self.path = cache / f"{_PREFIX}{os.getpid()}-{_token(os.getpid())}-{time.time_ns()}.sqlite"
+        stem = f"{_PREFIX}{os.getpid()}-{_token(os.getpid())}-{time.time_ns()}"
+        self.path = cache / f"{stem}.sqlite"
+        self._work, self._final = project / "data" / f".{stem}", _free_folder(project / "data", name)
         with readable_errors(self.path):
             self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             try:
@@ -90,32 +129,90 @@ class Staging:
     ) -> None:
         self._connection.close()
         _remove(self.path)
+        shutil.rmtree(self._work, ignore_errors=True)
+
+    # What the project keeps itself
+
+    @property
+    def folder(self) -> Path:
+        """Where to put files that are to become the project's own; it exists from the first use on."""
+        self._work.mkdir(parents=True, exist_ok=True)
+        return self._work
+
+    def is_own(self, path: str | os.PathLike[str]) -> bool:
+        """Whether something lies below :attr:`folder`."""
+        return Path(path).is_relative_to(self._work)
+
+    def kept(self, file: Path) -> str:
+        """How a file below :attr:`folder` is named as a container."""
+        return f"{OWN}{(self._final / file.relative_to(self._work)).relative_to(self._project).as_posix()}"
+
+    def at_hand(self, container: str) -> str:
+        """Where a container of :meth:`kept` lies while the import is under way; others are as they are."""
+        if not container.startswith(OWN):
+            return container
+        final = self._project / container.removeprefix(OWN)
+        return str(self._work / final.relative_to(self._final))
+
+    def final_root(self, root: Path) -> Path:
+        """Where ``root`` lies when the data set is there; the project's own folder where no file is outside of it."""
+        if self.is_own(root):
+            return self._final / root.relative_to(self._work)
+        query = f"SELECT 1 FROM files WHERE container NOT LIKE '{OWN}%' OR partner != '' LIMIT 1"
+        outside = self._connection.execute(query).fetchone() is not None
+        return root if outside or not self._work.is_dir() else self._final
+
+    # Files
 
     def found(self, files: Iterable[FoundFile]) -> None:
         """Adds files that are still to be checked; one that is named a second time is skipped with a reason."""
+        query = (
+            "INSERT OR IGNORE INTO files (path, label, given, group_key, container, start, length, meta, partner, time)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        )
         with self._batch() as connection:
             for file in files:
-                query = "INSERT OR IGNORE INTO files (path, label, given, group_key) VALUES (?, ?, ?, ?)"
                 if connection.execute(query, file).rowcount == 0:
                     self._skip_again(connection, file)
+
+    def leave_known(self, paths: Iterable[str]) -> int:
+        """Forgets the files that the data set has already; how many there were."""
+        forgotten = 0
+        with self._batch() as connection:
+            for path in paths:
+                forgotten += connection.execute("DELETE FROM files WHERE path = ?", (path,)).rowcount
+        return forgotten
+
+    def leave_known_content(self, contents: Iterable[bytes]) -> int:
+        forgotten = 0
+        with self._batch() as connection:
+            connection.execute("CREATE INDEX IF NOT EXISTS files_by_content ON files (sha256)")
+            for sha256 in contents:
+                forgotten += connection.execute("DELETE FROM files WHERE sha256 = ?", (sha256,)).rowcount
+        return forgotten
 
     def count(self) -> int:
         return int(self._connection.execute("SELECT COUNT(*) FROM files").fetchone()[0])
 
     def pending(self, size: int) -> Iterator[tuple[int, str]]:
         """Streams (id, path) of every file, reading ``size`` at a time; files may be changed meanwhile."""
+        for file in self.to_check(size):
+            yield file.id, file.path
+
+    def to_check(self, size: int) -> Iterator[ToCheck]:
         last = 0
-        query = "SELECT id, path FROM files WHERE id > ? ORDER BY id LIMIT ?"
+        query = "SELECT id, path, container, start, length, label FROM files WHERE id > ? ORDER BY id LIMIT ?"
         while page := self._connection.execute(query, (last, size)).fetchall():
-            yield from page
+            yield from (ToCheck(*row) for row in page)
             last = page[-1][0]
 
     def checked(self, files: Iterable[tuple[int, CheckedFile]]) -> None:
+        query = (
+            "UPDATE files SET sha256 = ?, width = ?, height = ?, bytes = ?, mtime_ns = ?, caption = ?, phash = ?,"
+            " facts = ?, label = CASE WHEN ?9 = '' THEN label ELSE ?9 END WHERE id = ?10"
+        )
         with self._batch() as connection:
-            connection.executemany(
-                "UPDATE files SET sha256 = ?, width = ?, height = ?, bytes = ?, mtime_ns = ? WHERE id = ?",
-                ((*file, number) for number, file in files),
-            )
+            connection.executemany(query, ((*_signed(file), number) for number, file in files))
 
     def reject(self, files: Iterable[tuple[int, str, str]]) -> None:
         """Moves (id, path, reason) to what is left out."""
@@ -135,8 +232,12 @@ class Staging:
 
     def usable(self) -> Iterator[StagedFile]:
         """Streams the checked files, in the order of their paths."""
-        query = "SELECT id, path, label, given, group_key, sha256 FROM files WHERE sha256 IS NOT NULL ORDER BY path"
-        return (StagedFile(*row) for row in self._connection.execute(query))
+        query = (
+            "SELECT id, path, label, given, group_key, sha256, time, phash FROM files WHERE sha256 IS NOT NULL"
+            " ORDER BY path"
+        )
+        for row in self._connection.execute(query):
+            yield StagedFile(*row[:7], None if row[7] is None else row[7] % 2**64)
 
     def skipped(self, limit: int) -> tuple[int, list[tuple[str, str]]]:
         """How many were left out, and the first of them."""
@@ -151,60 +252,24 @@ class Staging:
 
     def publish(
         self, *, name: str, task: str, modality: str, format: str, root: Path, class_names: Sequence[str],
-        split_note: str, warnings: Sequence[str],
+        split_note: str, warnings: Sequence[str], encoding: dict[str, Any] | None = None,
     ) -> str:  # fmt: skip
-        """Makes the data set visible as revision 1 and returns its fingerprint. All of it happens, or
-        nothing.
-
-        Raises :class:`DataError` where the name was taken meanwhile.
+        """Makes the data set visible as revision 1, or adds to that which the staging joins, and returns its
+        fingerprint. All of it happens, or nothing. Raises :class:`DataError` where the name was taken meanwhile.
         """
-        digest = hashlib.sha256()
-        for sha256, label, split in self._connection.execute(
-            "SELECT hex(sha256), label, split FROM files ORDER BY 1, 2, 3"
-        ):
-            digest.update(f"{sha256.lower()}\t{label}\t{SPLITS[split]}\n".encode())
-        fingerprint, now = digest.hexdigest(), time.time()
+        made = publishing.Made(
+            name=name, task=task, modality=modality, format=format, root=self.final_root(root),
+            class_names=tuple(class_names), split_note=split_note, warnings=tuple(warnings), encoding=encoding or {},
+        )  # fmt: skip
         with self._database.transaction(attach=self.path) as db:
-            if db.execute("SELECT 1 FROM datasets WHERE name = ?", (name,)).fetchone():
-                raise name_taken(name)
-            dataset_id = db.execute(
-                "INSERT INTO datasets (name, task, modality, format, root_relative, root_absolute, revision, "
-                "created)"
-                " VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
-                (name, task, modality, format, roots.relative_root(self._project, root), str(root), now),
-            ).lastrowid
-            db.execute("INSERT INTO revisions VALUES (?, 1, ?, ?, ?)", (dataset_id, now, split_note, fingerprint))
-            db.executemany(
-                "INSERT INTO classes (dataset_id, name, position) VALUES (?, ?, ?)",
-                [(dataset_id, class_name, position) for position, class_name in enumerate(class_names)],
-            )
-            (base,) = db.execute("SELECT COALESCE(MAX(id), 0) FROM items").fetchone()
-            db.execute(
-                "INSERT INTO items (id, dataset_id, path, sha256, group_key, width, height, bytes, mtime_ns)"
-                " SELECT ? + ROW_NUMBER() OVER (ORDER BY path), ?, path, sha256, group_key, width, height, "
-                "bytes,"
-                " mtime_ns FROM staged.files ORDER BY path",
-                (base, dataset_id),
-            )
-            db.execute(
-                "INSERT INTO item_states (dataset_id, item_id, class_id, split, from_revision)"
-                " SELECT i.dataset_id, i.id, c.id, f.split, 1 FROM items i"
-                " JOIN staged.files f ON f.path = i.path"
-                " JOIN classes c ON c.dataset_id = i.dataset_id AND c.name = f.label"
-                " WHERE i.dataset_id = ? ORDER BY i.id",
-                (dataset_id,),
-            )
-            db.execute(
-                "INSERT INTO revision_counts SELECT dataset_id, 1, class_id, split, COUNT(*) FROM item_states"
-                " WHERE dataset_id = ? GROUP BY class_id, split",
-                (dataset_id,),
-            )
-            db.execute("INSERT INTO skipped SELECT ?, position, path, reason FROM staged.skipped", (dataset_id,))
-            db.executemany(
-                "INSERT INTO warnings VALUES (?, 1, ?, ?)",
-                [(dataset_id, position, sentence) for position, sentence in enumerate(warnings)],
-            )
-            note_change(db)
+            if self.joins is None:
+                if db.execute("SELECT 1 FROM datasets WHERE name = ?", (name,)).fetchone():
+                    raise name_taken(name)
+                fingerprint = publishing.publish(db, self._project, made)
+            else:
+                fingerprint = publishing.join(db, self._project, made)
+            if self._work.is_dir():
+                os.replace(self._work, self._final)
         self._published()
         return fingerprint
 
@@ -228,10 +293,26 @@ def name_taken(name: str) -> DataError:
 
 def remove_leftovers(project: Path) -> None:
     """Deletes what imports left behind whose process is gone."""
-    for path in (project / "cache").glob(f"{_PREFIX}*.sqlite*"):
-        number, token, *_ = [*path.name.removeprefix(_PREFIX).split("-"), ""]
+    found = [*(project / "cache").glob(f"{_PREFIX}*.sqlite*"), *(project / "data").glob(f".{_PREFIX}*")]
+    for path in found:
+        number, token, *_ = [*path.name.removeprefix(".").removeprefix(_PREFIX).split("-"), ""]
         if number.isdecimal() and not (lives(int(number)) and _token(int(number)) == token):
-            _remove(path)
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else _remove(path)
+
+
+def _signed(file: CheckedFile) -> tuple[Any, ...]:
+    """SQLite's integers have a sign."""
+    phash = file.phash
+    return (*file[:6], phash - 2**64 if phash is not None and phash >= 2**63 else phash, *file[7:])
+
+
+def _free_folder(data: Path, name: str) -> Path:
+    stem = re.sub(r"[^\w-]+", "_", name)[:60].strip("_") or "data"
+    for number in range(1, 10_000):
+        folder = data / (stem if number == 1 else f"{stem}-{number}")
+        if not folder.exists():
+            return folder
+    return data / f"{stem}-{time.time_ns()}"
 
 
 def _token(pid: int) -> str:

@@ -5,13 +5,11 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from typing import Any
 
-import numpy as np
-
 from tlstudio.api.errors import StudioError, UsageError
 from tlstudio.api.events import Event
 from tlstudio.evaluation import evaluate_predictions
 from tlstudio.registry import Registry
-from tlstudio.training.evaluating import logits_of_split
+from tlstudio.training.evaluating import outputs_of_split
 from tlstudio.training.predict import predict_files
 from tlstudio.training.preparation import Prepared
 
@@ -39,32 +37,31 @@ class Answers:
         if split not in run.manifest.splits:
             raise UsageError(f"There is no split '{split}'. There are: {', '.join(run.manifest.splits)}.")
         part = run.manifest.splits[split]
-        if not part.labels:
-            raise UsageError(f"The {split} split holds no pictures.")
-        logits, targets, _ = _result(
-            logits_of_split(run.method.predictor(), part, run.context.preprocessing, run.runtime, 32)
-        )
+        if not part.paths:
+            raise UsageError(f"The {split} split holds no {run.subject.modality.noun[1]}.")
+        found = _result(outputs_of_split(run.method.predictor(), part, run.subject, run.manifest.root, run.runtime, 32))
         entry = evaluate_predictions(
-            logits.numpy(), targets.numpy(), run.manifest.class_names, self._registry.metrics(), seed=0
+            found.outputs.numpy(),
+            found.targets.numpy(),
+            task=run.subject.task,
+            info=run.subject.info,
+            metrics=self._registry.metrics(),
+            seed=0,
         )
         return {"split": split, **entry}
 
     def _predict(self, files: list[str], top: int) -> dict[str, Any]:
-        run, names = self._run, self._run.manifest.class_names
+        run, task = self._run, self._run.subject.make_task()
         entries: list[dict[str, Any]] = []
         for file in files:
             events: list[Event] = []
-            logits, kept = _result(
-                predict_files(run.method.predictor(), [file], run.context.preprocessing, runtime=run.runtime), events
+            outputs, kept = _result(
+                predict_files(run.method.predictor(), [file], run.subject, runtime=run.runtime), events
             )
             if not kept:
                 entries.append({"file": file, "error": next((e.text for e in events if hasattr(e, "text")), "")})
                 continue
-            shares = np.exp(logits[0].astype(np.float64) - logits[0].max())
-            shares /= shares.sum()
-            order = np.argsort(-shares, kind="stable")[: max(top, 1)]
-            listed = [{"class": names[i], "probability": float(shares[i])} for i in order]
-            entries.append({"file": file, **listed[0], "top": listed})
+            entries.append({"file": file, **task.decode(outputs[0], top)})
         return {"predictions": entries}
 
 

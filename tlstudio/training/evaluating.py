@@ -1,40 +1,75 @@
 """Validation during a run, and the final scores of its best model."""
 
+import dataclasses
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from tlstudio.api.backbone import Preprocessing
 from tlstudio.api.events import Event
 from tlstudio.api.method import Method
 from tlstudio.control import Control
+from tlstudio.data.loading import SampleBatch
 from tlstudio.project import SplitData
-from tlstudio.training.predict import predict_files
+from tlstudio.training.predict import predict_samples
+from tlstudio.training.reading import confusions, make_reading
 from tlstudio.training.runtime import Runtime
 from tlstudio.training.scores import Scores
+from tlstudio.training.subject import Subject
 
-Logits = tuple[torch.Tensor, torch.Tensor, list[int]]  # logits [N, C], targets [N], positions in the split
+PIXEL_BATCH = 4  # pictures at once, where every pixel gets an answer
 
 
-def logits_of_split(
+@dataclasses.dataclass(frozen=True)
+class Collected:
+    """What a model says of a split. ``outputs``: float32 ``[N, K]``, or where targets are masks ``[N, C, C]``, the
+    pixels of each picture by (truth, prediction); ``targets`` as the task encodes them; ``kept``: positions in the
+    split; ``loss``: the plain one, where it could not be computed from these.
+    """
+
+    outputs: torch.Tensor
+    targets: torch.Tensor
+    kept: list[int]
+    loss: float | None = None
+
+
+def outputs_of_split(
     model: nn.Module,
     split: SplitData,
-    preprocessing: Preprocessing,
-    runtime: Runtime,
-    batch_size: int,
+    subject: Subject,
+    root: Path,
+    runtime: Runtime | None = None,
+    batch_size: int = 32,
     control: Control | None = None,
-) -> Generator[Event, None, Logits]:
-    logits, kept = yield from predict_files(
-        model, split.paths, preprocessing, control=control, batch_size=batch_size, runtime=runtime
+) -> Generator[Event, None, Collected]:
+    objective = subject.make_objective({})
+    losses: list[torch.Tensor] = []
+
+    def reduce(outputs: torch.Tensor, batch: SampleBatch) -> torch.Tensor:
+        assert batch.masks is not None
+        masks = batch.masks.to(outputs.device).long()
+        losses.append(objective.plain_loss(outputs, masks) * len(masks))
+        return confusions(outputs, masks)
+
+    outputs, kept = yield from predict_samples(
+        model,
+        split.paths,
+        subject,
+        make_reading(subject, split, root),
+        control=control,
+        batch_size=min(batch_size, PIXEL_BATCH) if subject.pixels else batch_size,
+        runtime=runtime,
+        reduce=reduce if subject.pixels else None,
     )
-    targets = torch.tensor([split.labels[position] for position in kept], dtype=torch.int64)
-    return torch.from_numpy(logits), targets, kept
+    targets = subject.targets_of(split)[torch.tensor(kept, dtype=torch.int64)]
+    loss = float(torch.stack(losses).sum()) / len(kept) if losses else None
+    return Collected(torch.from_numpy(outputs), targets, kept, loss)
 
 
-def logits_of_features(model: nn.Module, features: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Logits of a ``Classifier``'s head on cached features ``[N, D]``."""
+def outputs_of_features(model: nn.Module, features: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Outputs of a ``Classifier``'s head on cached features ``[N, D]``."""
     head: nn.Module = model.head  # type: ignore[assignment]  # promised by Method.predictor for feature streams
     head.eval()
     with torch.inference_mode():
@@ -46,7 +81,8 @@ def validator(
     method: Method,
     split: SplitData,
     features: "tuple[torch.Tensor, torch.Tensor] | None",
-    preprocessing: Preprocessing,
+    subject: Subject,
+    root: Path,
     runtime: Runtime,
     scores: Scores,
     batch_size: int,
@@ -54,14 +90,15 @@ def validator(
     """What a phase runs after each epoch: values named ``val_...``; nothing where there is no validation split."""
 
     def validate() -> Generator[Event, None, dict[str, float]]:
-        if not split.labels:
+        if not split.paths:
             return {}
         model = method.predictor()
         if features is not None:
-            logits, targets = logits_of_features(model, features[0], runtime.device), features[1]
+            found = Collected(outputs_of_features(model, features[0], runtime.device), features[1], [])
         else:
-            logits, targets, _ = yield from logits_of_split(model, split, preprocessing, runtime, batch_size)
-        return {f"val_{name}": value for name, value in scores.compute(logits, targets).items()}
+            found = yield from outputs_of_split(model, split, subject, root, runtime, batch_size)
+        values = scores.compute(found.outputs, found.targets, found.loss)
+        return {f"val_{name}": value for name, value in values.items()}
 
     return validate
 
@@ -73,6 +110,12 @@ def rank_by(scores: Scores) -> Callable[[dict[str, float]], tuple[float, float]]
     return rank
 
 
-def as_results(splits: dict[str, dict[str, Any]], class_names: tuple[str, ...], note: str) -> dict[str, Any]:
+def as_results(splits: dict[str, dict[str, Any]], subject: Subject, note: str) -> dict[str, Any]:
     """The content of ``results.json``."""
-    return {"schema_version": 1, "class_names": list(class_names), "note": note, "splits": splits}
+    return {
+        "schema_version": 1,
+        "task": subject.task.id,
+        "class_names": list(subject.info.class_names),
+        "note": note,
+        "splits": splits,
+    }

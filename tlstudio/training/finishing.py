@@ -8,9 +8,9 @@ from torch import nn
 
 from tlstudio.api.events import Event
 from tlstudio.control import Control, Parked
-from tlstudio.evaluation import evaluate_predictions, save_predictions, write_results
+from tlstudio.evaluation import columns, evaluate_predictions, save_predictions, write_results
 from tlstudio.registry import Registry
-from tlstudio.training.evaluating import Logits, as_results, logits_of_features, logits_of_split
+from tlstudio.training.evaluating import Collected, as_results, outputs_of_features, outputs_of_split
 from tlstudio.training.material import Material
 from tlstudio.training.preparation import Prepared
 from tlstudio.training.progress import Best
@@ -39,13 +39,13 @@ class Finish:
         if self._material.features_only and not self._control.stop_requested:
             yield from self._material.need(("val", "test"))
         for name in ("val", "test"):
-            if self._run.manifest.splits[name].labels and not (self._control.stop_requested and name == "test"):
+            if self._run.manifest.splits[name].paths and not (self._control.stop_requested and name == "test"):
                 splits[name] = yield from self._score(name, model)
         note = (
             f"Best model by validation {selected_by}, epoch {self._best.epoch}; computed in "
             f"{self._run.runtime.precision} on {self._run.runtime.device_name}; seed {self._spec.seed}."
         )
-        write_results(self._folder, as_results(splits, self._run.manifest.class_names, note))
+        write_results(self._folder, as_results(splits, self._run.subject, note))
         return {name: entry["metrics"] for name, entry in splits.items()}
 
     @staticmethod
@@ -59,25 +59,35 @@ class Finish:
         run, split = self._run, self._run.manifest.splits[name]
         if self._material.features_only and name in self._material.features:
             features, targets = self._material.features[name]
-            logits = logits_of_features(model, features, run.runtime.device)
-            kept = self._material.kept[name]
+            outputs = outputs_of_features(model, features, run.runtime.device)
+            found = Collected(outputs, targets, self._material.kept[name])
         else:
-            logits, targets, kept = yield from self._unless_parked(
-                logits_of_split(model, split, run.context.preprocessing, run.runtime, batch_size=32)
+            found = yield from self._unless_parked(
+                outputs_of_split(model, split, run.subject, run.manifest.root, run.runtime, batch_size=32)
             )
-        item_ids = [split.item_ids[position] for position in kept]
-        save_predictions(self._folder, name, logits.numpy(), targets.numpy(), item_ids)
+        outputs_, targets_ = found.outputs.numpy(), found.targets.numpy()
+        item_ids = [split.item_ids[position] for position in found.kept]
+        task, info = run.subject.task, run.subject.info
+        save_predictions(
+            self._folder, name, outputs_, targets_, item_ids, **columns(outputs_, targets_, task=task, info=info)
+        )
         scored: dict[str, Any] = evaluate_predictions(
-            logits.numpy(), targets.numpy(), run.manifest.class_names, self._registry.metrics(), seed=0
+            outputs_,
+            targets_,
+            task=task,
+            info=info,
+            metrics=self._registry.metrics(),
+            seed=0,
+            train_items=len(run.manifest.splits["train"].paths),
         )
         return scored
 
-    def _unless_parked(self, steps: Generator[Event, None, Logits]) -> Generator[Event, None, Logits]:
+    def _unless_parked(self, steps: Generator[Event, None, Collected]) -> Generator[Event, None, Collected]:
         while True:
             try:
                 event = next(steps)
             except StopIteration as done:
-                result: Logits = done.value
+                result: Collected = done.value
                 return result
             yield event
             if self._control.park_requested and not self._control.stop_requested:

@@ -128,6 +128,4 @@ class Keeper:
 
     def description(self) -> dict[str, Any]:
         run = self._run
-        return restore.describe(
-            run.method.predictor(), run.descriptor, run.context.preprocessing, run.manifest.class_names
-        )
+        return restore.describe(run.method.predictor(), run.descriptor, run.subject)

@@ -13,6 +13,7 @@ from torch import nn
 from tlstudio.api.errors import TrainingError
 from tlstudio.api.events import EpochDone, Event, Message, Progress, StepDone
 from tlstudio.api.method import Method, Phase
+from tlstudio.api.task import Objective
 from tlstudio.control import Control
 from tlstudio.training.averaging import WeightAverage
 from tlstudio.training.batch_norm import set_training_modes
@@ -53,6 +54,7 @@ class PhaseLoop:
         phase: Phase,
         sources: dict[str, Source],
         *,
+        objective: Objective,
         runtime: Runtime,
         seed: int,
         clock: Clock,
@@ -69,7 +71,7 @@ class PhaseLoop:
         self._every_step = every_step
         self.steps = phase.epochs * steps_per_epoch(phase, sources)
         self.optimizer = NamedOptimizer(model, phase)
-        self.stepper = Stepper(method, phase, self.optimizer, runtime, seed, self.steps)
+        self.stepper = Stepper(method, objective, phase, self.optimizer, runtime, seed, self.steps)
         self._average = WeightAverage(model, phase.ema) if phase.ema else None
         self._place = Place(first_step=clock.step)
         self._hits: list[torch.Tensor] = []  # since the last look
@@ -185,7 +187,7 @@ class PhaseLoop:
         self._losses = []
         place = self._place
         if self._hits:
-            place.hits = (place.hits or 0) + int(torch.stack(self._hits).sum())
+            place.hits = (place.hits or 0) + torch.stack(self._hits).sum().item()
             self._hits = []
         self._clock.last_event = time.perf_counter()
         yield self._event(losses)

@@ -1,23 +1,26 @@
-"""What a run's phases are fed with: pictures, or features of the frozen backbone that are computed once."""
+"""What a run's phases are fed with: samples, or features of the frozen backbone that are computed once."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.events import Event, Progress
 from tlstudio.api.method import Phase, SolveData, Stream
 from tlstudio.control import Control
 from tlstudio.data.features import FeatureCache, cache_key
 from tlstudio.training.predict import compute_features
 from tlstudio.training.preparation import Prepared, on_features
-from tlstudio.training.sources import FeatureSource, PictureSource, Source
+from tlstudio.training.reading import strata_of
+from tlstudio.training.sources import FeatureSource, SampleSource, Source
+from tlstudio.training.subject import Subject
 
 
 class Material:
-    """``features``: rows and labels by split; ``kept``: which of the split's pictures they are of.
+    """``features``: rows and targets by split; ``kept``: which of the split's samples they are of.
 
     ``images`` and ``seconds``: what the passes of the backbone came to.
     """
@@ -42,40 +45,54 @@ class Material:
         return SolveData(train=self.features["train"], val=self.features["val"], seed=self._seed)
 
     def need(self, splits: tuple[str, ...]) -> Generator[Event, None, None]:
-        """One pass of the frozen backbone over what the cache lacks; pictures that cannot be read drop out."""
+        """One pass of the frozen backbone over what the cache lacks; samples that cannot be read drop out."""
         if self.features_only:
             splits = ("train", "val", "test")
         wanted = [name for name in splits if name not in self.features]
         if not wanted:
             return
-        run = self._run
+        run, subject = self._run, self._run.subject
         backbone: nn.Module = run.method.predictor().backbone  # type: ignore[assignment]  # see Method.predictor
-        fingerprint = run.weights.sha256 or f"random-{self._seed}-{torch.__version__}"
-        key = cache_key(f"{run.descriptor.id}:{fingerprint}", run.context.preprocessing, run.runtime.precision)
-        cache = FeatureCache(self._folder, key, run.descriptor.feature_dim)
+        cache = feature_cache(
+            self._folder, run.descriptor, run.weights.sha256, subject, run.runtime.precision, self._seed
+        )
         paths = [path for name in wanted for path in run.manifest.splits[name].paths]
         hashes = [sha256 for name in wanted for sha256 in run.manifest.splits[name].hashes]
         missing = len(cache.missing(hashes))
         if not missing:
-            text = f"The features of all {len(hashes):,} pictures were found in the cache"
-            yield Progress(done=len(hashes), total=len(hashes), unit="pictures", text=text)
+            noun = subject.modality.noun[1]
+            text = f"The features of all {len(hashes):,} {noun} were found in the cache"
+            yield Progress(done=len(hashes), total=len(hashes), unit=noun, text=text)
         started = time.perf_counter()
-        yield from compute_features(
-            backbone, paths, hashes, run.context.preprocessing, cache, run.runtime, self._control
-        )
+        yield from compute_features(backbone, paths, hashes, subject, cache, run.runtime, self._control)
         self.images, self.seconds = missing, time.perf_counter() - started
         for name in wanted:
             split = run.manifest.splits[name]
             kept = [i for i, sha256 in enumerate(split.hashes) if sha256 in cache]
-            labels = torch.tensor([split.labels[i] for i in kept], dtype=torch.int64)
-            self.features[name] = (cache.get([split.hashes[i] for i in kept]), labels)
+            targets = subject.targets_of(split)[torch.tensor(kept, dtype=torch.int64)]
+            self.features[name] = (cache.get([split.hashes[i] for i in kept]), targets)
             self.kept[name] = kept
 
     def _source(self, stream: Stream) -> Generator[Event, None, Source]:
         run = self._run
         if stream.features:
             yield from self.need((stream.split, "val"))
-            features, labels = self.features[stream.split]
-            return FeatureSource(features, labels, stream, run.runtime.device, self._seed)
+            features, targets = self.features[stream.split]
+            strata: Sequence[int] = ()
+            if stream.sampler != "natural":
+                whole = strata_of(run.subject, run.manifest.splits[stream.split])
+                strata = [whole[position] for position in self.kept[stream.split]]
+            return FeatureSource(features, targets, stream, run.runtime.device, self._seed, strata)
         split = run.manifest.splits[stream.split]
-        return PictureSource(split, stream, run.context.preprocessing, run.runtime, self._seed)
+        return SampleSource(split, run.manifest.root, stream, run.subject, run.runtime, self._seed)
+
+
+def feature_cache(
+    folder: Path, descriptor: BackboneDescriptor, weights_sha256: str, subject: Subject, precision: str, seed: int
+) -> FeatureCache:
+    """``seed``: of random weights, which have no hash."""
+    fingerprint = weights_sha256 or f"random-{seed}-{torch.__version__}"
+    plain = subject.modality.id == "image" and not subject.parameters
+    parameters = None if plain else {**subject.parameters, "modality": subject.modality.id}
+    key = cache_key(f"{descriptor.id}:{fingerprint}", subject.preprocessing, precision, parameters)
+    return FeatureCache(folder, key, descriptor.feature_dim)

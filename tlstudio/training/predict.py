@@ -1,78 +1,117 @@
-"""Logits of files, and features of files, batch by batch."""
+"""Outputs of samples, and features of samples, batch by batch."""
 
+import dataclasses
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 import torch
 from torch import nn
 
-from tlstudio.api.backbone import Preprocessing
 from tlstudio.api.events import Event, Message, Progress
 from tlstudio.control import Control
 from tlstudio.data.features import FeatureCache
-from tlstudio.data.loading import PictureBatch, PictureLoader
-from tlstudio.data.transforms import EvaluationTransform, Normalizer
+from tlstudio.data.loading import Reading, SampleBatch, SampleLoader
+from tlstudio.places import printable
 from tlstudio.training.holding import hold
 from tlstudio.training.memory import in_parts
 from tlstudio.training.runtime import Runtime
+from tlstudio.training.subject import Subject
+
+Reduce = Callable[[torch.Tensor, SampleBatch], torch.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """Where and how something is computed once: a run's runtime, or plainly in float32 where the model lies."""
+
+    device: torch.device
+    memory_format: torch.memory_format
+    workers: int
+    runtime: Runtime | None
+
+    @classmethod
+    def of(cls, runtime: Runtime | None, model: nn.Module) -> "Machine":
+        if runtime:
+            return cls(runtime.device, runtime.memory_format, runtime.workers, runtime)
+        first = next(iter([*model.parameters(), *model.buffers()]), torch.empty(0))
+        return cls(first.device, torch.contiguous_format, 0, None)
+
+    def forward(self, model: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+        with (
+            torch.inference_mode(),
+            self.runtime.autocast() if self.runtime else torch.autocast("cpu", enabled=False),
+        ):
+            return in_parts(model, inputs).float()
+
+
+def predict_samples(
+    model: nn.Module,
+    places: Sequence[str],
+    subject: Subject,
+    reading: Reading,
+    *,
+    control: Control | None = None,
+    batch_size: int = 32,
+    runtime: Runtime | None = None,
+    reduce: Reduce | None = None,
+) -> Generator[Event, None, tuple[np.ndarray, list[int]]]:
+    """Yields progress; returns outputs float32 ``[N, ...]`` and the positions of the samples that could be read.
+
+    ``reduce`` makes less of the outputs of a batch, before they are kept. Without a ``runtime`` it computes in float32
+    where the model lies. Raises ``StoppedByUser`` when asked to stop, ``Parked`` when asked to park.
+    """
+    machine = Machine.of(runtime, model)
+    normalize = subject.make_samples().normalizer(machine.device, machine.memory_format)
+    loader = SampleLoader(
+        places, reading, batch_size=batch_size, workers=machine.workers, pin_memory=machine.device.type == "cuda"
+    )
+    model.eval()
+    outputs: list[torch.Tensor] = []
+    kept: list[int] = []
+    meter = _Meter(len(places), subject.modality.noun[1])
+    for batch in loader.epoch(0):
+        if control:
+            control.raise_if_leaving()
+        yield from unreadable(batch, places)
+        if batch.positions:
+            found = machine.forward(model, normalize(batch.inputs))
+            outputs.append(reduce(found, batch).cpu() if reduce else found.cpu())
+            kept += batch.positions
+        yield from meter.advance(len(batch.positions) + len(batch.failures))
+    return torch.cat(outputs).numpy() if outputs else np.empty((0, 0), np.float32), kept
 
 
 def predict_files(
     model: nn.Module,
-    paths: Sequence[str],
-    preprocessing: Preprocessing,
+    places: Sequence[str],
+    subject: Subject,
     *,
     control: Control | None = None,
     batch_size: int = 32,
     runtime: Runtime | None = None,
 ) -> Generator[Event, None, tuple[np.ndarray, list[int]]]:
-    """Yields progress; returns logits float32 ``[N, C]`` and the positions of the files that could be read.
-
-    Without a ``runtime`` it computes in float32 where the model lies. Raises ``StoppedByUser`` when asked to stop,
-    ``Parked`` when asked to park.
-    """
-    device = runtime.device if runtime else next(model.parameters()).device
-    memory_format = runtime.memory_format if runtime else torch.contiguous_format
-    normalize = Normalizer(preprocessing, device, memory_format)
-    loader = PictureLoader(
-        paths,
-        EvaluationTransform(preprocessing),
-        batch_size=batch_size,
-        workers=runtime.workers if runtime else 0,
-        pin_memory=device.type == "cuda",
+    """:func:`predict_samples` of files that nobody knows the targets of."""
+    samples = subject.make_samples()
+    reading = Reading(samples.decode, samples.transform("none", False))
+    return (
+        yield from predict_samples(
+            model, places, subject, reading, control=control, batch_size=batch_size, runtime=runtime
+        )
     )
-    model.eval()
-    outputs: list[torch.Tensor] = []
-    kept: list[int] = []
-    meter = _Meter(len(paths), "pictures")
-    for batch in loader.epoch(0):
-        if control:
-            control.raise_if_leaving()
-        yield from unreadable(batch, paths)
-        if batch.positions:
-            with (
-                torch.inference_mode(),
-                runtime.autocast() if runtime else torch.autocast("cpu", enabled=False),
-            ):
-                outputs.append(in_parts(model, normalize(batch.pictures)).float().cpu())
-            kept += batch.positions
-        yield from meter.advance(len(batch.positions) + len(batch.failures))
-    logits = torch.cat(outputs).numpy() if outputs else np.empty((0, 0), np.float32)
-    return logits, kept
 
 
 def compute_features(
     backbone: nn.Module,
-    paths: Sequence[str],
+    places: Sequence[str],
     hashes: Sequence[str],
-    preprocessing: Preprocessing,
+    subject: Subject,
     cache: FeatureCache,
     runtime: Runtime,
     control: Control,
     batch_size: int = 32,
 ) -> Generator[Event, None, None]:
-    """Fills ``cache`` with what it lacks of ``paths``; one pass of the frozen backbone, each picture once.
+    """Fills ``cache`` with what it lacks of ``places``; one pass of the frozen backbone, each sample once.
 
     A batch is computed whole where it lacks anything, since a sum may depend in its last bit on what else is in its
     batch: features are the same however often the pass was interrupted.
@@ -80,34 +119,35 @@ def compute_features(
     starts = sorted({position - position % batch_size for position in cache.missing(hashes)})
     if not starts:
         return
-    places = [p for start in starts for p in range(start, min(start + batch_size, len(paths)))]
-    wanted = [paths[position] for position in places]
-    normalize = Normalizer(preprocessing, runtime.device, runtime.memory_format)
-    loader = PictureLoader(
+    needed = [p for start in starts for p in range(start, min(start + batch_size, len(places)))]
+    wanted = [places[position] for position in needed]
+    machine = Machine.of(runtime, backbone)
+    samples = subject.make_samples()
+    normalize = samples.normalizer(machine.device, machine.memory_format)
+    loader = SampleLoader(
         wanted,
-        EvaluationTransform(preprocessing),
+        Reading(samples.decode, samples.transform("none", False)),
         batch_size=batch_size,
-        workers=runtime.workers,
-        pin_memory=runtime.device.type == "cuda",
+        workers=machine.workers,
+        pin_memory=machine.device.type == "cuda",
     )
     backbone.eval()
-    meter = _Meter(len(wanted), "pictures", "Computing features once")
+    meter = _Meter(len(wanted), subject.modality.noun[1], "Computing features once")
     for batch in loader.epoch(0):
         yield from hold(control)
         control.raise_if_leaving()
         yield from unreadable(batch, wanted)
         if batch.positions:
-            with torch.inference_mode(), runtime.autocast():
-                rows = in_parts(backbone, normalize(batch.pictures)).float().cpu()
-            names = [hashes[places[position]] for position in batch.positions]
+            rows = machine.forward(backbone, normalize(batch.inputs)).cpu()
+            names = [hashes[needed[position]] for position in batch.positions]
             fresh = cache.missing(names)
             cache.add([names[i] for i in fresh], rows[fresh])
         yield from meter.advance(len(batch.positions) + len(batch.failures))
 
 
-def unreadable(batch: PictureBatch, paths: Sequence[str]) -> Generator[Event, None, None]:
+def unreadable(batch: SampleBatch, places: Sequence[str]) -> Generator[Event, None, None]:
     for position, reason in batch.failures:
-        yield Message(level="warning", text=f"{paths[position]} was skipped: {reason}")
+        yield Message(level="warning", text=f"{printable(places[position])} was skipped: {reason}")
 
 
 class _Meter:

@@ -10,12 +10,13 @@ from torch import nn
 from tlstudio import weights
 from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.errors import TrainingError
-from tlstudio.api.events import Event, RuntimeChosen
+from tlstudio.api.events import Event, Message, RuntimeChosen
 from tlstudio.api.method import Method, MethodContext, Phase
 from tlstudio.control import Control
 from tlstudio.project import Manifest, Project
 from tlstudio.registry import Registry
-from tlstudio.training import runtime, tensors
+from tlstudio.training import runtime, subject, tensors
+from tlstudio.training.modules import average_frames
 from tlstudio.training.spec import RunSpec
 
 
@@ -26,6 +27,7 @@ class Prepared:
     manifest: Manifest
     descriptor: BackboneDescriptor
     weights: weights.ResolvedWeights
+    subject: subject.Subject
     context: MethodContext
     method: Method
     model: nn.Module
@@ -51,25 +53,31 @@ def prepare(
     resolved = yield from weights.ensure(descriptor, resolved, control)
     weights.load_into(backbone, descriptor, resolved)
     method_descriptor = registry.method(spec.method)
-    counts = [0] * len(manifest.class_names)
-    for label in manifest.splits["train"].labels:
-        counts[label] += 1
+    what = subject.of_manifest(manifest, registry, descriptor, resolved.preprocessing)
+    if "frames" in what.parameters:
+        average_frames(backbone, int(what.parameters["frames"]))
+    options = method_descriptor.options.model_validate(spec.options)
+    settings = {**options.model_dump(), "items": len(manifest.splits["train"].paths)}
     context = MethodContext(
         backbone=backbone,
         descriptor=descriptor,
         preprocessing=resolved.preprocessing,
-        options=method_descriptor.options.model_validate(spec.options),
+        options=options,
         class_names=manifest.class_names,
-        class_counts=tuple(counts),
-        task="classification",
+        class_counts=what.info.class_counts,
+        task=what.task.id,
         profile=project.dataset(spec.dataset).profile,
         seed=spec.seed,
+        modality=what.modality.id,
+        objective=what.make_objective(settings),
     )
+    for note in context.objective.notes:
+        yield Message(text=note)
     method: Method = method_descriptor.load()()
     model = method.build(context)
     phases = method.phases(context)
     initial = tensors.digests(model)
-    chosen = _runtime(spec, descriptor, context, phases, saved_runtime)
+    chosen = _runtime(spec, descriptor, what, context, phases, saved_runtime)
     deterministic = spec.runtime.deterministic
     torch.use_deterministic_algorithms(deterministic, warn_only=True)
     yield RuntimeChosen(
@@ -83,28 +91,30 @@ def prepare(
     )
     chosen.place(model)
     chosen.place(method.predictor())
-    return Prepared(manifest, descriptor, resolved, context, method, model, phases, chosen, initial)
+    return Prepared(manifest, descriptor, resolved, what, context, method, model, phases, chosen, initial)
 
 
 def _runtime(
     spec: RunSpec,
     descriptor: BackboneDescriptor,
+    what: subject.Subject,
     context: MethodContext,
     phases: list[Phase],
     saved: dict[str, Any] | None,
 ) -> runtime.Runtime:
     if saved and (found := runtime.again(saved, spec.runtime)):
         return found
-    pictures = [p for p in phases if not p.solve and not all(s.features for s in p.streams)]
-    crop = context.preprocessing.crop
+    samples = [p for p in phases if not p.solve and not all(s.features for s in p.streams)]
+    size = runtime.sizes(what.example(1), descriptor)
     return runtime.choose(
         spec.runtime,
         context.backbone,
-        crop=crop,
-        gflops=descriptor.gflops * (crop / descriptor.input_size) ** 2,
-        training=bool(pictures),
+        example=what.example,
+        crop=size.crop,
+        gflops=size.gflops,
+        training=bool(samples),
         name=descriptor.id,
-        batch_size=pictures[0].streams[0].batch_size if pictures else 32,
+        batch_size=samples[0].streams[0].batch_size if samples else 32,
     )
 
 
@@ -114,7 +124,7 @@ def planned_steps(phases: list[Phase], manifest: Manifest) -> int:
     for phase in phases:
         if not phase.solve:
             stream = phase.streams[0]
-            batches = max(1, len(manifest.splits[stream.split].labels) // stream.batch_size)
+            batches = max(1, len(manifest.splits[stream.split].paths) // stream.batch_size)
             steps += phase.epochs * -(-batches // phase.accumulate)
     return steps
 

@@ -54,7 +54,7 @@ class Place:
     first_step: int = 0  # of the run, when the phase began
     first_loss: float = math.nan
     runaway: int = 0
-    hits: int | None = None  # correct answers in this epoch, where the method tells them
+    hits: float | None = None  # correct answers in this epoch, where the method tells them
     seen: int = 0
     best: tuple[float, float] = (-math.inf, -math.inf)
     waited: int = 0

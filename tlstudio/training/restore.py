@@ -12,36 +12,38 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from tlstudio.api.backbone import BackboneDescriptor, Preprocessing
+from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.errors import TrainingError
 from tlstudio.api.method import MethodContext
 from tlstudio.project import Project
 from tlstudio.registry import Registry
-from tlstudio.training.modules import Classifier, MLPHead, StandardizedLinear
+from tlstudio.training.modules import (
+    Classifier,
+    MLPHead,
+    Scaled,
+    Segmenter,
+    StandardizedLinear,
+    average_frames,
+)
 from tlstudio.training.spec import RunSpec
+from tlstudio.training.subject import Subject, from_description
 
 MODEL_FILE, REBUILD_FILE = "model.safetensors", "model.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class LoadedModel:
-    """``model`` is in eval mode, float32, on the CPU: ``[N, 3, crop, crop]`` normalised to logits ``[N, C]``."""
+    """``model`` is in eval mode, float32, on the CPU: normalised inputs to outputs ``[N, K]`` or ``[N, C, H, W]``."""
 
     model: nn.Module
     spec: RunSpec
-    class_names: tuple[str, ...]
-    preprocessing: Preprocessing
+    subject: Subject
     descriptor: BackboneDescriptor
     rebuild: dict[str, Any]
 
 
-def describe(
-    model: nn.Module,
-    descriptor: BackboneDescriptor,
-    preprocessing: Preprocessing,
-    class_names: tuple[str, ...],
-) -> dict[str, Any]:
-    """How ``rebuild`` makes the network again. A predictor other than ``Classifier`` is rebuilt by its method."""
+def describe(model: nn.Module, descriptor: BackboneDescriptor, subject: Subject) -> dict[str, Any]:
+    """How ``rebuild`` makes the network again. One that is not made of the parts here is rebuilt by its method."""
     head: dict[str, Any] = {"kind": "method"}
     if isinstance(model, Classifier) and isinstance(model.head, nn.Linear):
         head = {"kind": "linear", "features": model.head.in_features, "classes": model.head.out_features}
@@ -51,12 +53,16 @@ def describe(
     elif isinstance(model, Classifier) and isinstance(model.head, MLPHead):
         features, hidden, classes = model.head.shape
         head = {"kind": "mlp", "features": features, "hidden": hidden, "classes": classes}
+    elif isinstance(model, Segmenter):
+        head = {"kind": "pixels", "levels": [level.name for level in model.levels], "classes": model.classes}
+    if isinstance(getattr(model, "head", None), Scaled) and hasattr(model.head, "scale"):
+        head["scaled"] = True
     return {
         "schema_version": 1,
         "backbone": descriptor.id,
         "head": head,
-        "class_names": list(class_names),
-        "preprocessing": dataclasses.asdict(preprocessing),
+        "class_names": list(subject.info.class_names),
+        **subject.description(),
     }
 
 
@@ -69,15 +75,22 @@ def rebuild(
     """The network that ``description`` names, with ``state`` loaded. Raises ``TrainingError`` where they disagree."""
     descriptor = registry.backbone(description["backbone"])
     backbone, head = descriptor.load()(), description["head"]
+    subject = from_description(description, registry)
+    if "frames" in subject.parameters:
+        average_frames(backbone, int(subject.parameters["frames"]))
+    scaling = ((1.0,) * head["classes"], (0.0,) * head["classes"]) if head.get("scaled") else ((), ())
     model: nn.Module
     if head["kind"] == "linear":
         model = Classifier(backbone, nn.Linear(head["features"], head["classes"]))
     elif head["kind"] == "standardized-linear":
-        model = Classifier(backbone, StandardizedLinear(head["features"], head["classes"]))
+        model = Classifier(backbone, StandardizedLinear(head["features"], head["classes"], *scaling))
     elif head["kind"] == "mlp":
-        model = Classifier(backbone, MLPHead(head["features"], head["hidden"], head["classes"]))
+        model = Classifier(backbone, MLPHead(head["features"], head["hidden"], head["classes"], *scaling))
+    elif head["kind"] == "pixels":
+        levels = [level for level in descriptor.levels if level.name in head["levels"]]
+        model = Segmenter(backbone, levels, head["classes"])
     elif spec is not None:
-        model = _by_method(description, backbone, descriptor, registry, spec)
+        model = _by_method(subject, backbone, descriptor, registry, spec)
     else:
         raise TrainingError("This model needs its method's plugin to be rebuilt; export it to ONNX instead.")
     missing, unexpected = model.load_state_dict(state, strict=False)
@@ -90,7 +103,7 @@ def rebuild(
 
 
 def _by_method(
-    description: dict[str, Any],
+    subject: Subject,
     backbone: nn.Module,
     descriptor: BackboneDescriptor,
     registry: Registry,
@@ -98,18 +111,20 @@ def _by_method(
 ) -> nn.Module:
     from tlstudio.api.descriptors import DatasetProfile
 
-    names = tuple(description["class_names"])
+    names = subject.info.class_names
     method_descriptor = registry.method(spec.method)
     method = method_descriptor.load()()
     method.build(
         MethodContext(
             backbone=backbone,
             descriptor=descriptor,
-            preprocessing=preprocessing_from(description),
+            preprocessing=subject.preprocessing,
             options=method_descriptor.options.model_validate(spec.options),
             class_names=names,
-            class_counts=(0,) * len(names),
-            task="classification",
+            class_counts=subject.info.class_counts,
+            task=subject.task.id,
+            modality=subject.modality.id,
+            objective=subject.make_objective(spec.options),
             profile=DatasetProfile(
                 items=0,
                 train_items=0,
@@ -124,11 +139,6 @@ def _by_method(
     )
     predictor: nn.Module = method.predictor()
     return predictor
-
-
-def preprocessing_from(description: dict[str, Any]) -> Preprocessing:
-    values = dict(description["preprocessing"])
-    return Preprocessing(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
 
 
 def publish_model(run_dir: Path, source: Path, description: dict[str, Any]) -> None:
@@ -171,8 +181,7 @@ def load_model(project: Project, registry: Registry, run_id: int) -> LoadedModel
     return LoadedModel(
         model=rebuild(description, state, registry, spec),
         spec=spec,
-        class_names=tuple(description["class_names"]),
-        preprocessing=preprocessing_from(description),
+        subject=from_description(description, registry),
         descriptor=registry.backbone(spec.backbone),
         rebuild=description,
     )

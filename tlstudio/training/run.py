@@ -103,7 +103,10 @@ class _Run:
         saved = found.state["runtime"] if found else None
         self._run: Prepared
         self._run = yield from prepare(self._control, self._spec, self._project, self._registry, saved)
-        self._scores = Scores(self._registry.metrics(), len(self._run.manifest.class_names), self._spec.select_by)
+        run = self._run
+        self._scores = Scores(
+            self._registry.metrics(), run.subject.task.id, run.context.objective, self._spec.select_by
+        )
         self._material = Material(self._run, self._spec.seed, self._project.path / "cache" / "features", self._control)
         self._answers = Answers(self._run, self._registry)
         self._course.clock = Clock(total_steps=planned_steps(self._run.phases, self._run.manifest))
@@ -191,12 +194,20 @@ class _Run:
             run.model,
             phase,
             sources,
+            objective=run.context.objective,
             runtime=run.runtime,
             seed=self._spec.seed,
             clock=self._course.clock,
             best=self._course.best,
             validate=validator(
-                run.method, split, features, run.context.preprocessing, run.runtime, self._scores, batch_size=32
+                run.method,
+                split,
+                features,
+                run.subject,
+                run.manifest.root,
+                run.runtime,
+                self._scores,
+                batch_size=32,
             ),
             rank=rank_by(self._scores),
             control=self._control,

@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from tlstudio import paths
+from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.errors import UsageError
 from tlstudio.training.spec import RuntimePreferences
 
@@ -86,10 +87,26 @@ def place(module: nn.Module, device: torch.device, memory_format: torch.memory_f
     return moved
 
 
+class Sizes(NamedTuple):
+    """``crop``: side of an input in pixels; ``gflops``: multiply-adds in 1e9 for one sample."""
+
+    crop: int
+    gflops: float
+
+
+def sizes(example: torch.Tensor, descriptor: BackboneDescriptor) -> Sizes:
+    """What one input ``[1, ...]`` means for the network."""
+    if not example.is_floating_point():
+        return Sizes(example.shape[-1], descriptor.gflops)
+    crop, frames = example.shape[-1], example.shape[1] if example.ndim == 5 else 1
+    return Sizes(crop, frames * descriptor.gflops * (crop / max(1, descriptor.input_size)) ** 2)
+
+
 def choose(
     preferences: RuntimePreferences,
     model: nn.Module,
     *,
+    example: Callable[[int], torch.Tensor],
     crop: int,
     gflops: float,
     training: bool,
@@ -98,18 +115,26 @@ def choose(
 ) -> Runtime:
     """Decides; ``name`` identifies the network, so that a machine measures it once and then keeps to its choice.
 
-    ``gflops`` for one picture of ``crop`` pixels. It is measured at ``batch_size`` where that takes no more than
-    seconds: how much a precision gains depends on it.
+    ``example`` gives a batch of inputs; ``gflops`` for one sample of ``crop`` pixels. It is measured at
+    ``batch_size`` where that takes no more than seconds: how much a precision gains depends on it.
     """
     device, device_reason = _device(preferences.device)
     threads = torch.get_num_threads()
     workers = preferences.workers if preferences.workers >= 0 else _workers(device)
-    candidates = _candidates(preferences, device)
+    candidates = _candidates(preferences, device, example(1).is_floating_point())
     if len(candidates) == 1:
         (precision, memory_format), reason = candidates[0], "as set"
     else:
         precision, memory_format, reason = _fastest(
-            candidates, model, device, crop=crop, gflops=gflops, training=training, name=name, batch_size=batch_size
+            candidates,
+            model,
+            device,
+            example=example,
+            crop=crop,
+            gflops=gflops,
+            training=training,
+            name=name,
+            batch_size=batch_size,
         )
     return Runtime(
         device=device,
@@ -195,7 +220,12 @@ def _workers(device: torch.device) -> int:
     return max(1, min(8, cores - 1))
 
 
-def _candidates(preferences: RuntimePreferences, device: torch.device) -> list[tuple[str, torch.memory_format]]:
+def _candidates(
+    preferences: RuntimePreferences, device: torch.device, pictures: bool
+) -> list[tuple[str, torch.memory_format]]:
+    if not pictures:  # lookups and sums, which gain nothing
+        precision = "float32" if preferences.precision == "auto" else preferences.precision
+        return [(precision, torch.contiguous_format)]
     precisions = ["float32", "bfloat16"] if preferences.precision == "auto" else [preferences.precision]
     if device.type == "mps" or (device.type == "cuda" and not torch.cuda.is_bf16_supported()):
         precisions = ["float32"]
@@ -217,6 +247,7 @@ def _fastest(
     model: nn.Module,
     device: torch.device,
     *,
+    example: Callable[[int], torch.Tensor],
     crop: int,
     gflops: float,
     training: bool,
@@ -230,7 +261,7 @@ def _fastest(
         seconds = []
         for candidate in candidates:
             limit = 1.5 * min(seconds, default=float("inf"))
-            seconds.append(_measure(model, device, candidate, crop=crop, batch=batch, training=training, limit=limit))
+            seconds.append(_measure(model, device, candidate, example(batch), training=training, limit=limit))
         _remember(key, seconds)
     plain, best = seconds[0], min(range(len(candidates)), key=seconds.__getitem__)
     if plain < seconds[best] * _WORTH_IT:
@@ -259,13 +290,12 @@ def _measure(
     model: nn.Module,
     device: torch.device,
     candidate: tuple[str, torch.memory_format],
+    example: torch.Tensor,
     *,
-    crop: int,
-    batch: int,
     training: bool,
     limit: float = float("inf"),
 ) -> float:
-    """Seconds a pass over ``batch`` pictures, on a copy of the model; infinite where it is not possible.
+    """Seconds a pass over the inputs ``example``, on a copy of the model; infinite where it is not possible.
 
     One whose first pass takes longer than ``limit`` seconds is not timed again.
     """
@@ -273,7 +303,9 @@ def _measure(
     probe = place(copy.deepcopy(model), device, memory_format).eval()
     for parameter in probe.parameters():
         parameter.requires_grad_(training)
-    inputs = torch.zeros(batch, 3, crop, crop, device=device).to(memory_format=memory_format)
+    inputs = example.to(device)
+    if inputs.ndim == 4:
+        inputs = inputs.to(memory_format=memory_format)
 
     def once() -> None:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):

@@ -1,40 +1,40 @@
 """What is computed on the validation split after each epoch."""
 
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 
 from tlstudio.api.metric import MetricDescriptor
-
-_log = logging.getLogger(__name__)
+from tlstudio.api.task import Objective
 
 
 class Scores:
-    """The loss, and every metric that the plugins offer. One that raises is left out from then on, and named."""
+    """The loss, and every metric of the task that the plugins offer. One that raises is left out from then on, and
+    named. ``select_by``: the metric that decides; the loss where there is no such metric.
+    """
 
-    def __init__(self, metrics: Sequence[MetricDescriptor], classes: int, select_by: str) -> None:
+    def __init__(self, metrics: Sequence[MetricDescriptor], task: str, objective: Objective, select_by: str) -> None:
         self.problems: list[str] = []
         self._metrics: dict[str, Any] = {}
-        for descriptor in metrics:
+        self._objective = objective
+        known = {descriptor.id: descriptor for descriptor in metrics if task in descriptor.tasks}
+        for descriptor in known.values():
             try:
-                self._metrics[descriptor.id] = descriptor.load()(classes)
+                self._metrics[descriptor.id] = descriptor.make(objective.outputs, task)
             except Exception as error:  # noqa: BLE001 - a plugin's metric may raise anything; the run goes on
                 self.problems.append(f"The metric '{descriptor.id}' cannot be used: {error}.")
-        known = {descriptor.id: descriptor for descriptor in metrics}
         self.select_by = select_by if select_by in self._metrics else "loss"
         self._sign = -1.0 if self.select_by == "loss" or not known[self.select_by].higher_is_better else 1.0
 
-    def compute(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
-        """``logits [N, C]`` float32 and ``targets [N]`` on the CPU to names and finite values."""
-        values = {"loss": float(F.cross_entropy(logits, targets))}
+    def compute(self, outputs: torch.Tensor, targets: torch.Tensor, loss: float | None = None) -> dict[str, float]:
+        """``outputs`` float32 and ``targets``, on the CPU, to names and finite values. ``loss``: where it is known."""
+        values = {"loss": float(self._objective.plain_loss(outputs, targets)) if loss is None else loss}
         for name, metric in list(self._metrics.items()):
             try:
                 metric.reset()
-                metric.update(logits, targets)
+                metric.update(outputs, targets)
                 value = float(metric.compute())
             except Exception as error:  # noqa: BLE001 - likewise
                 self.problems.append(f"The metric '{name}' failed and is left out: {error}.")

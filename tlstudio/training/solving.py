@@ -5,7 +5,7 @@ from collections.abc import Generator
 from tlstudio.api.events import EpochDone, Event
 from tlstudio.api.method import Phase, SolveData
 from tlstudio.control import Control, Parked
-from tlstudio.training.evaluating import logits_of_features, rank_by
+from tlstudio.training.evaluating import outputs_of_features, rank_by
 from tlstudio.training.holding import hold
 from tlstudio.training.preparation import Prepared
 from tlstudio.training.progress import Best, Clock
@@ -30,10 +30,10 @@ def solve(
             break
     clock.epoch = max(clock.epoch, last)  # one that found its optimum early leaves the numbering as announced
     model = run.runtime.place(run.method.predictor())  # solvers work on the CPU
-    features, labels = data.val
-    if len(labels):
-        logits = logits_of_features(model, features, run.runtime.device)
-        final = {f"val_{k}": v for k, v in scores.compute(logits, labels).items()}
+    features, targets = data.val
+    if len(targets):
+        outputs = outputs_of_features(model, features, run.runtime.device)
+        final = {f"val_{k}": v for k, v in scores.compute(outputs, targets).items()}
         best.offer(rank_by(scores)(final), model, final, kept)
     else:
         best.offer((0.0, float(kept)), model, {}, kept)

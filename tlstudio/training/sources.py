@@ -1,18 +1,20 @@
-"""Where batches come from: pictures through the loader, or rows of cached features."""
+"""Where batches come from: samples through the loader, or rows of cached features."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import torch
 
-from tlstudio.api.backbone import Preprocessing
 from tlstudio.api.errors import TrainingError
 from tlstudio.api.method import Batch, Stream
-from tlstudio.data.loading import PictureBatch, PictureLoader, drops_last
-from tlstudio.data.transforms import Normalizer, make_transform
+from tlstudio.data import loading
+from tlstudio.data.loading import SampleBatch, SampleLoader, drops_last
+from tlstudio.places import printable
 from tlstudio.project import SplitData
-from tlstudio.seeding import permutation
+from tlstudio.training.reading import make_reading, strata_of
 from tlstudio.training.runtime import Runtime
+from tlstudio.training.subject import Subject
 
 
 class Source(Protocol):
@@ -33,24 +35,28 @@ class Source(Protocol):
         ...
 
 
-class PictureSource:
+class SampleSource:
     failures: dict[str, str]
     notes: list[str]
 
     def __init__(
-        self, split: SplitData, stream: Stream, preprocessing: Preprocessing, runtime: Runtime, seed: int
+        self, split: SplitData, root: Path, stream: Stream, subject: Subject, runtime: Runtime, seed: int
     ) -> None:
         self._paths, self.failures, self.notes = split.paths, {}, []
-        self._labels = torch.tensor(split.labels, dtype=torch.int64)
+        self._targets = subject.targets_of(split)
         self._device = runtime.device
-        self._normalize = Normalizer(preprocessing, runtime.device, runtime.memory_format)
-        self._make_loader: Callable[[int], PictureLoader] = lambda workers: PictureLoader(
+        reading = make_reading(subject, split, root, stream.augmentation, stream.flip)
+        strata = strata_of(subject, split) if stream.sampler != "natural" else ()
+        self._normalize = subject.make_samples().normalizer(runtime.device, runtime.memory_format)
+        self._make_loader: Callable[[int], SampleLoader] = lambda workers: SampleLoader(
             split.paths,
-            make_transform(preprocessing, stream.augmentation, stream.flip),
+            reading,
             batch_size=stream.batch_size,
             seed=seed,
             stream=stream.name,
             shuffle=True,
+            sampler=stream.sampler,
+            strata=strata,
             workers=workers,
             pin_memory=runtime.device.type == "cuda",
         )
@@ -66,11 +72,11 @@ class PictureSource:
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[int, Batch]]:
         for number, batch in self._numbered(epoch, first):
             for position, reason in batch.failures:
-                self.failures.setdefault(self._paths[position], reason)
+                self.failures.setdefault(printable(self._paths[position]), reason)
             if len(batch.positions) > 1 or (batch.positions and len(self._paths) == 1):
                 yield number, self._move(batch)
 
-    def _numbered(self, epoch: int, number: int) -> Iterator[tuple[int, PictureBatch]]:
+    def _numbered(self, epoch: int, number: int) -> Iterator[tuple[int, SampleBatch]]:
         """Order and augmentation are functions of the place, so another loader can go on where one broke down."""
         try:
             for batch in self._loader.epoch(epoch, number):
@@ -80,45 +86,53 @@ class PictureSource:
             if "DataLoader worker" not in str(error):
                 raise
             self.notes.append(
-                "A process that loads pictures ended unexpectedly (most often because memory ran out). Loading goes "
+                "A process that loads samples ended unexpectedly (most often because memory ran out). Loading goes "
                 "on without such processes; nothing was left out."
             )
             self._loader = self._make_loader(0)
             yield from self._numbered(epoch, number)
 
-    def _move(self, batch: PictureBatch) -> Batch:
+    def _move(self, batch: SampleBatch) -> Batch:
         positions = torch.tensor(batch.positions)
-        targets = self._labels[positions].to(self._device, non_blocking=True)
-        return Batch(self._normalize(batch.pictures), targets, positions)
+        targets = self._targets[positions] if batch.masks is None else batch.masks
+        targets = targets.to(self._device, non_blocking=True)
+        return Batch(self._normalize(batch.inputs), targets if batch.masks is None else targets.long(), positions)
 
 
 class FeatureSource:
-    """Batches of cached features ``[N, D]``, permuted as the pictures would be."""
+    """Batches of cached features ``[N, D]``, in the order that the samples would have. ``strata``: for its sampler."""
 
     failures: dict[str, str]
     notes: list[str]
 
     def __init__(
-        self, features: torch.Tensor, labels: torch.Tensor, stream: Stream, device: torch.device, seed: int
+        self,
+        features: torch.Tensor,
+        targets: torch.Tensor,
+        stream: Stream,
+        device: torch.device,
+        seed: int,
+        strata: Sequence[int] = (),
     ) -> None:
-        self._features, self._labels = features.to(device), labels.to(device)
+        self._features, self._targets = features.to(device), targets.to(device)
+        self._sampler, self._strata = stream.sampler, strata
         self._size, self._seed, self._name = stream.batch_size, seed, stream.name
         self.failures, self.notes = {}, []
 
     def __len__(self) -> int:
-        count = len(self._labels)
+        count = len(self._targets)
         return -(-count // self._size) - drops_last(count, self._size)
 
     @property
     def samples(self) -> int:
-        return len(self._labels)
+        return len(self._targets)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[int, Batch]]:
-        order = torch.tensor(permutation(len(self._labels), self._seed, self._name, "order", epoch))
+        order = torch.tensor(loading.order(self.samples, self._strata, self._sampler, self._seed, self._name, epoch))
         for number in range(first, len(self)):
             positions = order[number * self._size : (number + 1) * self._size]
             rows = positions.to(self._features.device)
-            yield number, Batch(self._features[rows], self._labels[rows], positions)
+            yield number, Batch(self._features[rows], self._targets[rows], positions)
 
 
 Place = tuple[int, int]  # epoch of a stream, number of its next batch

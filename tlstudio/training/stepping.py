@@ -7,6 +7,7 @@ from torch import nn
 
 from tlstudio.api.errors import TrainingError
 from tlstudio.api.method import Batch, Method, Phase, StepState
+from tlstudio.api.task import Objective
 from tlstudio.seeding import derive, generator, seed_step
 from tlstudio.training.memory import free_memory, is_out_of_memory
 from tlstudio.training.optimizers import NamedOptimizer
@@ -37,8 +38,16 @@ class Stepper:
     """
 
     def __init__(
-        self, method: Method, phase: Phase, optimizer: NamedOptimizer, runtime: Runtime, seed: int, steps: int
+        self,
+        method: Method,
+        objective: Objective,
+        phase: Phase,
+        optimizer: NamedOptimizer,
+        runtime: Runtime,
+        seed: int,
+        steps: int,
     ) -> None:
+        self._objective = objective
         self._method, self._phase, self._optimizer = method, phase, optimizer
         self._runtime, self._seed, self._steps = runtime, seed, steps
         self.parts = 1
@@ -62,7 +71,7 @@ class Stepper:
         if largest:
             self.notes.append(
                 f"The {self._runtime.device_name} ran out of memory at step {step + 1} of this phase. From here on "
-                f"each batch is computed in parts of at most {largest} pictures, whose gradients are added up: the "
+                f"each batch is computed in parts of at most {largest} samples, whose gradients are added up: the "
                 "effective batch and the learning rate stay as they were. Batch statistics, where they are "
                 "trained, are those of the parts."
             )
@@ -94,7 +103,9 @@ class Stepper:
                 result.count += _size(part)
                 result.logs = output.logs
                 if output.output is not None and output.target is not None:
-                    result.hits.append((output.output.detach().argmax(1) == output.target).sum())
+                    hits = self._objective.hits(output.output.detach(), output.target)
+                    if hits is not None:
+                        result.hits.append(hits)
         return result
 
     def _halve(self, group: list[Batches], error: BaseException) -> int:
@@ -105,7 +116,7 @@ class Stepper:
             return max(_size(part) for batch in group for part in split(batch, self.parts))
         raise TrainingError(
             f"The {self._runtime.device_name} has too little memory for this training: it ran out with a single "
-            f"picture ({str(error).strip().partition(chr(10))[0][:120]}). Choose a smaller backbone, or close other "
+            f"sample ({str(error).strip().partition(chr(10))[0][:120]}). Choose a smaller backbone, or close other "
             "programs."
         ) from error
 

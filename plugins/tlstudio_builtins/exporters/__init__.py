@@ -1,6 +1,6 @@
 """The standard file formats for trained models. Descriptors alone; what writes and reads is imported on first use."""
 
-from tlstudio.api import ExporterDescriptor, images_only
+from tlstudio.api import ExporterDescriptor
 
 EXPORTERS: list[ExporterDescriptor] = [
     ExporterDescriptor(
@@ -9,7 +9,6 @@ EXPORTERS: list[ExporterDescriptor] = [
         description="One file that runs wherever there is an ONNX runtime, without PyTorch. Class names and "
         "normalisation are inside.",
         factory="tlstudio_builtins.exporters.onnx_format:OnnxExporter",
-        supports=images_only,
         suffix=".onnx",
         predict_needs_torch=False,
     ),
@@ -19,7 +18,6 @@ EXPORTERS: list[ExporterDescriptor] = [
         description="The weights for use from Python with PyTorch, and a JSON card beside them that says how to "
         "rebuild the network.",
         factory="tlstudio_builtins.exporters.safetensors_format:SafetensorsExporter",
-        supports=images_only,
         suffix=".safetensors",
     ),
 ]

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlstudio.api import ExportError, ModelCard
-from tlstudio.prediction.pixels import read_pixels
+from tlstudio.prediction.inputs import Inputs
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-INPUT, OUTPUT = "image", "logits"
 CARD = "tlstudio_card"  # key of the file's metadata under which the card lies as JSON
+_TYPES = {"uint8": "tensor(uint8)", "int64": "tensor(int64)"}
 _MOST_THREADS = 8  # more make single pictures slower, not faster
 
 
@@ -39,24 +39,36 @@ class OnnxPredictor:
         if CARD not in metadata:
             raise ExportError(
                 f"{path} is an ONNX file that was not exported by this application: it does not say what its classes "
-                "are and how pictures are prepared for it. Export the model with 'tlstudio export' and use that file."
+                "are and how samples are prepared for it. Export the model with 'tlstudio export' and use that file."
             )
         self.card = ModelCard.from_json(metadata[CARD])
-        crop = self.card.preprocessing.crop
+        spec, self._output = self.card.input_spec, output_name(self.card)
         inputs = [(i.name, i.type, i.shape[1:]) for i in self._session.get_inputs()]
-        outputs = [(o.name, o.shape[-1]) for o in self._session.get_outputs()]
-        if inputs != [(INPUT, "tensor(uint8)", [3, crop, crop])] or outputs != [(OUTPUT, len(self.card.class_names))]:
+        outputs = [(o.name, *o.shape[1:2]) for o in self._session.get_outputs()]
+        wanted = [(spec.name, _TYPES[spec.dtype], list(spec.shape))]
+        if inputs != wanted or outputs != [(self._output, len(self.card.class_names))]:
             raise ExportError(
                 f"The network in {path} is not the one that the file describes: it takes {inputs} and gives {outputs}. "
                 "It was changed after its export; export the model again."
             )
+        self._input = spec.name
+        self._inputs = Inputs(self.card)
 
-    def logits(self, pictures: "list[Path]") -> "np.ndarray":
-        return self.logits_of_pixels(read_pixels(pictures, self.card.preprocessing))
+    def logits(self, files: "list[Path]") -> "np.ndarray":
+        return self.logits_of_inputs(self._inputs.of_files(files))
+
+    def logits_of_inputs(self, inputs: "np.ndarray") -> "np.ndarray":
+        answers: np.ndarray = self._session.run([self._output], {self._input: inputs})[0]
+        return answers
 
     def logits_of_pixels(self, pixels: "np.ndarray") -> "np.ndarray":
-        logits: np.ndarray = self._session.run([OUTPUT], {INPUT: pixels})[0]
-        return logits
+        """The former name."""
+        return self.logits_of_inputs(pixels)
+
+
+def output_name(card: ModelCard) -> str:
+    """Numbers in the user's units, or what a softmax (or sigmoid) makes probabilities of."""
+    return "values" if card.task == "regression" else "logits"
 
 
 def _open(path: Path) -> Any:

@@ -11,35 +11,43 @@ from typing import Any
 import torch
 from torch import nn
 
-from tlstudio.api import ExportError, ModelCard, Preprocessing
-from tlstudio_builtins.exporters.onnx_format import CARD, INPUT, OUTPUT
+from tlstudio.api import ExportError, ModelCard
+from tlstudio_builtins.exporters.onnx_format import CARD, output_name
 
 _NOISY = ("torch.onnx", "torch.export", "torch._dynamo", "onnxscript", "onnx_ir", "onnx")
 _LARGEST = 2**31 - 2**24  # bytes of a protobuf message, less what the graph itself takes
-_HOW = (
-    "Input 'image': uint8 [N, 3, {crop}, {crop}], RGB, 0 to 255; the shorter side resized to {resize} pixels "
-    "({interpolation}, antialiased), then the central square of {crop} pixels. Normalisation is inside. "
-    "Output 'logits': float32 [N, {classes}], before softmax. Class names and everything else: metadata '{key}'."
+_HOW = "Input '{name}': {dtype} [N, {shape}], {what}. Output '{output}': float32 {answer}. {more} metadata '{key}'."
+_SQUARE = (
+    "the shorter side resized to {resize} pixels ({interpolation}, antialiased), then the central square of {crop}"
 )
+_WHOLE = "the whole picture, fitted into a square of {side} pixels, black around it"
+_WHAT = {
+    "image": "RGB, 0 to 255; {how}; normalisation is inside",
+    "video": "frames at even distances, RGB, 0 to 255; of each {how}; normalisation is inside",
+    "spectrogram": "the mel spectrogram as a picture, as the metadata describe it; normalisation is inside",
+    "text": "bytes of UTF-8 plus 1, cut or padded with 0",
+}
 
 
-class PicturesToLogits(nn.Module):
-    """uint8 ``[N, 3, crop, crop]`` to logits ``[N, C]``: normalisation, then the model."""
+class InputsToAnswers(nn.Module):
+    """Inputs ``[N, *spec.shape]`` to answers: where they are uint8 their normalisation, then the model."""
 
     scale: torch.Tensor
     shift: torch.Tensor
 
-    def __init__(self, model: nn.Module, preprocessing: Preprocessing) -> None:
+    def __init__(self, model: nn.Module, card: ModelCard) -> None:
         super().__init__()
         self.model = model
-        mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)
-        std = torch.tensor(preprocessing.std).view(1, 3, 1, 1)
+        self._pixels = card.input_spec.dtype == "uint8"
+        mean = torch.tensor(card.preprocessing.mean).view(3, 1, 1)
+        std = torch.tensor(card.preprocessing.std).view(3, 1, 1)
         self.register_buffer("scale", 1 / (255 * std))
         self.register_buffer("shift", -mean / std)
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(image.to(torch.float32) * self.scale + self.shift)
-        return logits
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        given = samples.to(torch.float32) * self.scale + self.shift if self._pixels else samples
+        answers: torch.Tensor = self.model(given)
+        return answers
 
 
 def write(model: nn.Module, card: ModelCard, path: Path) -> None:
@@ -48,10 +56,10 @@ def write(model: nn.Module, card: ModelCard, path: Path) -> None:
     Raises ``ExportError`` where the network does something that ONNX has no operator for, ``OSError`` where the file
     cannot be written.
     """
-    network = PicturesToLogits(model, card.preprocessing).eval()
+    network = InputsToAnswers(model, card).eval()
     try:
         with _quiet():
-            program = _translate(network, card.preprocessing.crop)
+            program = _translate(network, card)
     except Exception as error:  # torch.onnx and torch.export raise dozens of classes
         raise ExportError(
             f"The network '{card.backbone}' as '{card.method}' adapted it cannot be written as ONNX: {_reason(error)}. "
@@ -63,17 +71,20 @@ def write(model: nn.Module, card: ModelCard, path: Path) -> None:
         program.save(path, external_data=size > _LARGEST)
 
 
-def _translate(network: nn.Module, crop: int) -> Any:
-    example = torch.randint(0, 256, (2, 3, crop, crop), dtype=torch.uint8)
+def _translate(network: nn.Module, card: ModelCard) -> Any:
+    spec = card.input_spec
+    shape = (2, *spec.shape)
+    pixels = spec.dtype == "uint8"
+    example = torch.randint(0, 256, shape, dtype=torch.uint8) if pixels else torch.randint(1, 128, shape)
     with torch.no_grad():
         return torch.onnx.export(
             network,
             (example,),
             dynamo=True,
             verbose=False,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1, max=65536)}},
+            input_names=[spec.name],
+            output_names=[output_name(card)],
+            dynamic_shapes={"samples": {0: torch.export.Dim("batch", min=1, max=65536)}},
         )
 
 
@@ -81,12 +92,30 @@ def _describe(model: Any, card: ModelCard) -> None:
     """The card goes in; notes of where in this machine's files each operator came from go out."""
     for node in model.graph.all_nodes():
         node.metadata_props.clear()
-    p = card.preprocessing
     model.metadata_props[CARD] = card.to_json()
     model.producer_name, model.producer_version = "Transfer Learning Studio", card.tlstudio_version
-    model.doc_string = _HOW.format(
-        crop=p.crop, resize=p.resize, interpolation=p.interpolation, classes=len(card.class_names), key=CARD
+    model.doc_string = _how(card)
+
+
+def _how(card: ModelCard) -> str:
+    spec, count, p = card.input_spec, len(card.class_names), card.preprocessing
+    side = card.parameters.get("side")
+    how = (
+        _WHOLE.format(side=side)
+        if side
+        else _SQUARE.format(resize=p.resize, interpolation=p.interpolation, crop=p.crop)
     )
+    answer, more = f"[N, {count}], before softmax", "Class names and everything else:"
+    if card.task == "multilabel":
+        answer = f"[N, {count}], before the sigmoid"
+    elif card.task == "segmentation":
+        answer = f"[N, {count}, height, width], before a softmax over the {count} classes of each pixel"
+    elif card.task == "regression":
+        answer, more = f"[N, {count}], in the units of the training values", "Their names and everything else:"
+    return _HOW.format(
+        name=spec.name, dtype=spec.dtype, shape=", ".join(map(str, spec.shape)), what=_WHAT[spec.name].format(how=how),
+        output=output_name(card), answer=answer, more=more, key=CARD,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -54,14 +54,15 @@ class SafetensorsExporter:
         card = ModelCard.from_json(metadata[CARD])
         description = dict(card.rebuild)
         spec = description.pop("spec", None)
+        registry = Registry.discover()
         try:
             model = rebuild(
                 description,
                 state,
-                Registry.discover(),
+                registry,
                 RunSpec.model_validate(spec) if spec is not None else None,
             )
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300].rstrip(".")
             raise ExportError(f"The network in {path} cannot be rebuilt from its description: {reason}.") from error
-        return TorchPredictor(model, card)
+        return TorchPredictor(model, card, registry)

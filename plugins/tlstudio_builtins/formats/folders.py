@@ -1,7 +1,9 @@
-"""Walking through folders of pictures: what counts as a class, what as a picture, and what as neither."""
+"""Walking through folders of samples: what counts as a class, what as a sample, and what as neither."""
 
+import itertools
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tlstudio.api import DataError, RawItem, Skipped
@@ -10,8 +12,23 @@ PICTURES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
     ".pnm", ".avif", ".jp2", ".tga",
 })  # fmt: skip
+SUFFIXES: dict[str, frozenset[str]] = {
+    "image": PICTURES,
+    "audio": frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf"}),
+    "video": frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv"}),
+    "text": frozenset({".txt", ".text", ".md"}),
+}
+NOUNS = {
+    "image": ("picture", "pictures"), "audio": ("sound", "sounds"), "video": ("film", "films"),
+    "text": ("text", "texts"),
+}  # fmt: skip
+_MODALITY_OF = {suffix: modality for modality, suffixes in SUFFIXES.items() for suffix in suffixes}
 _LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information"})
 _GLANCE = 2000  # entries that sniffing looks at, at most
+
+
+Entries = Callable[["Path | str"], list["os.DirEntry[str]"]]
+""":func:`listing` or :func:`peek`."""
 
 
 def is_litter(name: str) -> bool:
@@ -27,6 +44,12 @@ def listing(folder: Path | str) -> list["os.DirEntry[str]"]:
         return sorted((e for e in entries if not is_litter(e.name)), key=lambda e: e.name)
 
 
+def peek(folder: Path | str) -> list["os.DirEntry[str]"]:
+    """The same of the first few thousand entries that the system hands out. Raises ``OSError``."""
+    with os.scandir(folder) as entries:
+        return sorted((e for e in itertools.islice(entries, _GLANCE) if not is_litter(e.name)), key=lambda e: e.name)
+
+
 def subfolders(folder: Path) -> list[Path]:
     """The folders directly inside, links included. Raises :class:`DataError` where it cannot be read."""
     try:
@@ -35,32 +58,66 @@ def subfolders(folder: Path) -> list[Path]:
         raise DataError(f"The folder {printable(folder)} cannot be read: {error.strerror}.") from error
 
 
+def modality_of_name(name: str) -> str:
+    """image, audio, video or text; empty for a name of none of them."""
+    return _MODALITY_OF.get(os.path.splitext(name)[1].lower(), "")
+
+
 def is_picture_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in PICTURES
+    return modality_of_name(name) == "image"
 
 
-def holds_pictures(folder: Path) -> bool:
-    """Whether a picture is found below ``folder`` at a glance; links to folders are not followed."""
+def modality_of(counts: Mapping[str, int]) -> str:
+    """What a collection with so many names of each modality is. Texts often come beside other samples, as notes."""
+    media = max(("image", "audio", "video"), key=lambda modality: counts.get(modality, 0))
+    few = counts.get(media, 0) * 10 < counts.get("text", 0)
+    return "text" if few else media if counts.get(media, 0) else ""
+
+
+def names_below(folder: Path) -> Iterator[str]:
+    """The names of the files below, at a glance: no more than a few thousand; links to folders are not followed."""
     waiting, looked_at = [os.fspath(folder)], 0
     while waiting and looked_at < _GLANCE:
         try:
-            entries = listing(waiting.pop())
+            entries = peek(waiting.pop())
         except OSError:
             continue
         for entry in entries:
             looked_at += 1
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(entry.path)
-            elif is_picture_name(entry.name):
-                return True
-    return False
+            else:
+                yield entry.name
+
+
+def modality_below(folder: Path) -> str:
+    """What a glance into the folder finds most; empty where it finds no sample."""
+    return modality_of(Counter(modality_of_name(name) for name in names_below(folder)))
+
+
+def modality_of_all(folders: Sequence[Path]) -> str:
+    """Of several folders together, at a glance into some of them."""
+    counts: Counter[str] = Counter()
+    for folder in folders[:20]:
+        counts.update(modality_of_name(name) for name in itertools.islice(names_below(folder), 200))
+    found = modality_of(counts)
+    return found or next((m for m in map(modality_below, folders) if m), "")
+
+
+def holds(folder: Path, modality: str) -> bool:
+    """Whether a sample of the modality is found below ``folder`` at a glance."""
+    return any(modality_of_name(name) == modality for name in names_below(folder))
+
+
+def holds_samples(folder: Path) -> bool:
+    return any(modality_of_name(name) not in ("", "text") for name in names_below(folder))
 
 
 class Walker:
     """Reads class folders below ``root``. A link to a folder is followed once, and never back into itself."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = os.path.realpath(root)
+    def __init__(self, root: Path, modality: str = "image") -> None:
+        self._root, self._modality = os.path.realpath(root), modality
         self._read: set[str] = set()
 
     def reserve(self, folders: list[Path]) -> None:
@@ -68,9 +125,7 @@ class Walker:
         self._read.update(os.path.realpath(folder) for folder in folders if not folder.is_symlink())
 
     def read(self, folder: Path, label: str, split: str = "") -> Iterator[RawItem | Skipped]:
-        """Every picture below ``folder`` in the order of the names; the folder itself is skipped where
-        none is.
-        """
+        """Every sample below ``folder`` in the order of the names; the folder itself is skipped where none is."""
         found = False
         for entry in self._below(folder):
             if isinstance(entry, Skipped):
@@ -79,7 +134,8 @@ class Walker:
                 found = True
                 yield RawItem(Path(entry), label, split)
         if not found:
-            yield Skipped(folder, "The folder holds no pictures, so it is not used as a class.")
+            nouns = NOUNS[self._modality][1]
+            yield Skipped(folder, f"The folder holds no {nouns}, so it is not used as a class.")
 
     def _below(self, folder: Path) -> Iterator[str | Skipped]:
         if folder.is_symlink():
@@ -115,7 +171,7 @@ class Walker:
         return ""
 
     def _file(self, entry: "os.DirEntry[str]") -> str | Skipped:
-        reason = why_not(entry.name)
+        reason = why_not(entry.name, self._modality)
         if reason:
             return Skipped(Path(entry.path), reason)
         try:
@@ -129,18 +185,17 @@ class Walker:
         return Skipped(Path(entry.path), "It is neither a file nor a folder.")
 
 
-def why_not(name: str) -> str:
-    """Why a file of this name is no picture; empty where it is."""
-    if is_picture_name(name):
+def why_not(name: str, modality: str = "image") -> str:
+    """Why a file of this name is no sample; empty where it is."""
+    if modality_of_name(name) == modality:
         return ""
     suffix = os.path.splitext(name)[1].lower()
     if suffix in (".heic", ".heif"):
         return "HEIC pictures cannot be read; convert them to JPEG or PNG."
-    return (
-        f"Its name ends in {printable(suffix)}, which is no kind of picture that can be read."
-        if suffix
-        else ("Its name has no ending that says it is a picture.")
-    )
+    noun = NOUNS[modality][0]
+    if not suffix:
+        return f"Its name has no ending that says it is a {noun}."
+    return f"Its name ends in {printable(suffix)}, which is no kind of {noun} that can be read."
 
 
 def printable(path: Path | str) -> str:

@@ -1,6 +1,6 @@
 """Adaptation methods, declared without importing torch."""
 
-from tlstudio.api import MethodDescriptor, images_only
+from tlstudio.api import MethodDescriptor, supports_everything
 from tlstudio_builtins.methods.options import FeatureExtractionOptions, FineTuningOptions
 
 METHODS = [
@@ -10,7 +10,7 @@ METHODS = [
         description="The backbone stays as it is: each picture passes through it once, then a head learns in seconds.",
         factory="tlstudio_builtins.methods.feature_extraction:FeatureExtraction",
         options=FeatureExtractionOptions,
-        supports=images_only,
+        supports=supports_everything,
         formula="min over W, b of mean cross-entropy(softmax(W z + b), y) + λ/2 ‖W‖², where z are the backbone's "
         "standardised features and λ is chosen on the validation split",
         source="Kornblith, Shlens, Le: Do Better ImageNet Models Transfer Better? CVPR 2019, section 3",
@@ -21,7 +21,7 @@ METHODS = [
         description="First the head alone, then every layer at lower rates: usually best from 20 pictures a class.",
         factory="tlstudio_builtins.methods.fine_tuning:FineTuning",
         options=FineTuningOptions,
-        supports=images_only,
+        supports=supports_everything,
         formula="min over θ, W of mean cross-entropy(h_W(f_θ(x)), y), started from the head that is best for the "
         "pretrained θ",
         source="Kumar et al.: Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution. "

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
-from torch.nn import functional as F
 
 from tlstudio.api import (
     Batch,
@@ -18,83 +17,86 @@ from tlstudio.api import (
     StepState,
     Stream,
 )
-from tlstudio.training.modules import Classifier, StandardizedLinear
-from tlstudio_builtins.methods.logistic import STRENGTHS, fit_logistic
+from tlstudio_builtins.methods import common
 from tlstudio_builtins.methods.mixing import mix
 from tlstudio_builtins.methods.options import FineTuningOptions
+
+_PIXEL_BATCH, _PIXEL_RATE = 4, 2e-3  # pictures at most, and the rate at which a head for pixels starts
 
 
 class FineTuning:
     def build(self, context: MethodContext) -> nn.Module:
         assert isinstance(context.options, FineTuningOptions)
-        self._options = context.options
-        head = StandardizedLinear(context.descriptor.feature_dim, len(context.class_names))
-        self._model = Classifier(context.backbone, head)
+        self._context, self._options = context, context.options
+        self._model = common.network(context)
         return self._model
 
     def phases(self, context: MethodContext) -> list[Phase]:
         o = self._options
-        return ([self._head_phase()] if o.stages == "two" else []) + [self._full_phase(context)]
+        return ([self._head_phase(context)] if o.stages == "two" else []) + [self._full_phase(context)]
 
     def step(self, batch: dict[str, Batch], state: StepState) -> StepOutput:
-        train, smoothing = batch["train"], self._options.label_smoothing
+        train, objective = batch["train"], self._context.objective
         if state.phase.name == "head":
-            logits = self._model.head(train.inputs)
-            return StepOutput(F.cross_entropy(logits.float(), train.targets), logits, train.targets)
-        mixed = mix(train.inputs, train.targets, self._options.mixup, self._options.cutmix, state.generator)
+            outputs = self._model(train.inputs) if objective.pixels else self._model.head(train.inputs)
+            return StepOutput(objective.loss(outputs, train.targets), outputs, train.targets)
+        mixable = train.inputs.is_floating_point() and train.inputs.ndim == 4 and not objective.pixels
+        o = self._options
+        mixed = mix(train.inputs, train.targets, o.mixup, o.cutmix, state.generator) if mixable else None
         if mixed is None:
-            logits = self._model(train.inputs)
-            loss = F.cross_entropy(logits.float(), train.targets, label_smoothing=smoothing)
-            return StepOutput(loss, logits, train.targets)
-        logits = self._model(mixed.inputs).float()
-        first = F.cross_entropy(logits, train.targets, label_smoothing=smoothing)
-        second = F.cross_entropy(logits, mixed.partners, label_smoothing=smoothing)
+            outputs = self._model(train.inputs)
+            return StepOutput(objective.loss(outputs, train.targets), outputs, train.targets)
+        outputs = self._model(mixed.inputs)
+        first, second = objective.loss(outputs, train.targets), objective.loss(outputs, mixed.partners)
         return StepOutput(mixed.share * first + (1 - mixed.share) * second)
 
     def solve(self, phase: Phase, data: SolveData) -> Iterator[dict[str, Any]]:
-        head = self._model.head
-        assert isinstance(head, StandardizedLinear)
-        yield from fit_logistic(head.cpu(), data)
+        yield from common.solve(self._context, self._model, data, 0.0, self._options.sampler)
 
     def begin_features(self, phase: Phase, data: SolveData) -> None:
-        if isinstance(self._model.head, StandardizedLinear):
-            self._model.head.fit_scale(data.train[0].to(self._model.head.mean.device))
+        common.fit_scale(self._model, data)
 
     def predictor(self) -> nn.Module:
         return self._model
 
-    def _head_phase(self) -> Phase:
-        o = self._options
-        if o.head_start == "logistic":
-            return Phase(name="head", title="Head on frozen features", epochs=len(STRENGTHS), groups=(), solve=True)
+    def _head_phase(self, context: MethodContext) -> Phase:
+        o, pixels = self._options, context.objective.pixels
+        if o.head_start == "logistic" and context.objective.solvable:
+            return common.solved_phase("Head on frozen features", 0.0, o.sampler)
         names = tuple(f"head.{name}" for name, _ in self._model.head.named_parameters())
+        stream = self._stream(context) if pixels else Stream(features=True, batch_size=o.batch_size, sampler=o.sampler)
         return Phase(
             name="head",
-            title="Head on frozen features",
+            title="Head, the backbone frozen" if pixels else "Head on frozen features",
             epochs=o.head_epochs,
-            groups=(ParameterGroup("head", names, o.learning_rate, o.weight_decay),),
-            streams=(Stream(features=True, batch_size=o.batch_size),),
+            groups=(ParameterGroup("head", names, _PIXEL_RATE if pixels else o.learning_rate, o.weight_decay),),
+            streams=(stream,),
             patience=5,
         )
 
-    def _full_phase(self, context: MethodContext) -> Phase:
+    def _stream(self, context: MethodContext) -> Stream:
         o, safe = self._options, context.descriptor.flip_safe
-        stages = len(context.descriptor.stages)
+        augmentation = o.augmentation
+        if augmentation == "auto":
+            augmentation = "characters" if context.modality == "image" and not safe else "light"
+        batch_size = min(o.batch_size, _PIXEL_BATCH) if context.objective.pixels else o.batch_size
+        return Stream(
+            augmentation=augmentation,
+            flip=safe if o.flip == "auto" else o.flip == "on",
+            batch_size=batch_size,
+            sampler="natural" if context.objective.pixels else o.sampler,
+        )
+
+    def _full_phase(self, context: MethodContext) -> Phase:
+        o, stages = self._options, len(context.descriptor.stages)
         trained = min(o.train_stages or stages, stages)
         what = "biases only" if o.bias_only else "all layers" if trained == stages else f"last {trained} stages"
-        augmentation = o.augmentation if o.augmentation != "auto" else "light" if safe else "characters"
         return Phase(
             name="all",
             title=f"Fine-tuning, {what}",
             epochs=o.epochs,
             groups=tuple(self._groups(context, trained)),
-            streams=(
-                Stream(
-                    augmentation=augmentation,
-                    flip=safe if o.flip == "auto" else o.flip == "on",
-                    batch_size=o.batch_size,
-                ),
-            ),
+            streams=(self._stream(context),),
             batch_norm="train" if o.bias_only and o.batch_norm == "frozen" else o.batch_norm,
             optimizer=Optimizer(kind=o.optimizer),
             schedule=Schedule(kind="cosine", warmup=o.warmup),

@@ -2,9 +2,33 @@
 
 from typing import Literal
 
-from tlstudio.api import Options, option
+from tlstudio.api import Options, Sampler, option
 
 GRADIENT = {"head": ("linear", "mlp")}
+Imbalance = Literal["auto", "none", "logit-adjustment", "class-balanced", "focal", "positive-weight", "asymmetric"]
+
+
+def _imbalance() -> Imbalance:
+    chosen: Imbalance = option(
+        "auto",
+        title="Unequal classes",
+        help="auto: where the largest class is more than 5 times the smallest, logit adjustment for one class a "
+        "sample, weights for rare labels; else none. class-balanced: weights by the effective number of samples. "
+        "focal: easy samples count less. positive-weight, asymmetric: for several labels. For pixels the Dice loss takes part in "
+        "any case.",
+    )
+    return chosen
+
+
+def _sampler() -> Sampler:
+    chosen: Sampler = option(
+        "natural",
+        title="Sampler",
+        help="natural: each sample once an epoch. balanced: every class as often. square-root: between the two. Use "
+        "either this or a loss for unequal classes.",
+        level="all",
+    )
+    return chosen
 
 
 class FeatureExtractionOptions(Options):
@@ -73,6 +97,9 @@ class FeatureExtractionOptions(Options):
         ge=0.0,
         lt=1.0,
     )
+
+    imbalance: Imbalance = _imbalance()
+    sampler: Sampler = _sampler()
 
 
 class FineTuningOptions(Options):
@@ -158,7 +185,8 @@ class FineTuningOptions(Options):
         "auto",
         title="Augmentation",
         help="characters: small rotations, shifts and scales. light: random crop and mirror. medium: light, "
-        "TrivialAugmentWide and erasing. auto: light, or characters where a mirrored picture means something else.",
+        "TrivialAugmentWide and erasing. auto: light, or characters where a mirrored picture means something else. For "
+        "sounds, texts and masks: light and medium are what suits them.",
     )
     flip: Literal["auto", "on", "off"] = option(
         "auto",
@@ -235,3 +263,5 @@ class FineTuningOptions(Options):
         ge=0,
         le=10_000,
     )
+    imbalance: Imbalance = _imbalance()
+    sampler: Sampler = _sampler()

@@ -25,5 +25,9 @@ class Image:
     def inputs(
         self, contents: Sequence[bytes], preprocessing: Preprocessing, parameters: Mapping[str, Any]
     ) -> npt.NDArray[np.uint8]:
-        squares = [decoding.preprocess(decoding.rgb_of(content), preprocessing) for content in contents]
+        side = parameters.get("side")  # the whole picture, for a class of each pixel
+        squares = [
+            decoding.letterbox(rgb, side) if side else decoding.preprocess(rgb, preprocessing)
+            for rgb in map(decoding.rgb_of, contents)
+        ]
         return np.ascontiguousarray(np.stack(squares).transpose(0, 3, 1, 2))

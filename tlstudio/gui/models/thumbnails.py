@@ -1,4 +1,4 @@
-"""Thumbnails: made in the background, kept in memory up to a bound, and on disk in the project's cache."""
+"""Previews of samples: made in the background, kept in memory up to a bound, and on disk in the project's cache."""
 
 import contextlib
 import logging
@@ -7,12 +7,18 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import shiboken6
 from PySide6.QtCore import QByteArray, QObject, QSize, Signal, Slot
 from PySide6.QtGui import QImage, QImageWriter, QPixmap
 
+from tlstudio import places
+from tlstudio.api.errors import StudioError
 from tlstudio.gui.models import pictures
+
+if TYPE_CHECKING:
+    from tlstudio.project import Item
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +27,10 @@ MEMORY = 256 * 1024 * 1024  # bytes of pixels kept
 
 
 class Thumbnails(QObject):
-    """``get`` answers from memory or asks for the picture; ``ready`` says which key has arrived.
+    """``get`` answers from memory or asks for the preview; ``ready`` says which key has arrived.
 
-    ``want`` replaces everything that still waits, so that fast scrolling never piles up work.
+    ``want`` replaces everything that still waits, so that fast scrolling never piles up work. Without
+    :meth:`set_preview` every sample is taken for a picture.
     """
 
     ready = Signal(str)
@@ -33,9 +40,10 @@ class Thumbnails(QObject):
     def __init__(self, folder: Path | None, parent: QObject | None = None, threads: int = 2) -> None:
         super().__init__(parent)
         self._folder = folder
+        self._preview: pictures.Preview | None = None
         self._kept: OrderedDict[str, QPixmap | None] = OrderedDict()
         self._bytes = 0
-        self._waiting: OrderedDict[str, str] = OrderedDict()  # key -> path of the picture
+        self._waiting: OrderedDict[str, str] = OrderedDict()  # key -> place of the sample
         self._working: set[str] = set()
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="thumbnails")
@@ -46,15 +54,30 @@ class Thumbnails(QObject):
         self._made.connect(self._on_made)
 
     def set_folder(self, folder: Path | None) -> None:
-        """The project's folder for thumbnails; ``None`` keeps them in memory only."""
-        self._folder = folder
+        """The project's folder for previews; ``None`` keeps them in memory only."""
+        if folder != self._folder:
+            self._folder = folder
+            self._forget()
+
+    def set_preview(self, preview: pictures.Preview | None) -> None:
+        """How previews are made: ``Modality.preview`` of what the data set holds."""
+        if preview != self._preview:
+            self._preview = preview
+            self._forget()
+
+    def _forget(self) -> None:
         self._kept.clear()
         self._bytes = 0
         with self._lock:
             self._waiting.clear()
 
+    @staticmethod
+    def key_of(item: "Item") -> str:
+        """Equal content looks alike."""
+        return item.sha256
+
     def get(self, key: str) -> QPixmap | None:
-        """From memory; ``None`` where it is not there or the file cannot be shown (see :meth:`is_broken`)."""
+        """From memory; ``None`` where it is not there or the sample has no picture (see :meth:`is_broken`)."""
         if key not in self._kept:
             return None
         self._kept.move_to_end(key)
@@ -63,13 +86,13 @@ class Thumbnails(QObject):
     def is_broken(self, key: str) -> bool:
         return key in self._kept and self._kept[key] is None
 
-    def want(self, pictures_: list[tuple[str, str]]) -> None:
-        """``(key, path)`` of what is on the screen now, the most urgent first."""
+    def want(self, samples: list[tuple[str, str]]) -> None:
+        """``(key, place)`` of what is on the screen now, the most urgent first."""
         if self._closed:
             return
         with self._lock:
             self._waiting = OrderedDict(
-                (key, path) for key, path in pictures_ if key not in self._kept and key not in self._working
+                (key, path) for key, path in samples if key not in self._kept and key not in self._working
             )
             idle = min(self._threads - self._active, len(self._waiting))
             self._active += idle
@@ -92,7 +115,7 @@ class Thumbnails(QObject):
             try:
                 image = self._make(*task)
             except Exception:
-                log.exception("No thumbnail of %s could be made", task[1])
+                log.exception("No preview of %s could be made", places.printable(task[1]))
                 image = QImage()
             if shiboken6.isValid(self):
                 self._made.emit(task[0], image)
@@ -112,10 +135,20 @@ class Thumbnails(QObject):
             image = QImage(str(cached))
             if not image.isNull():
                 return image
-        image = pictures.read(path, QSize(EDGE, EDGE))
+        image = self._read(path)
         if not image.isNull() and cached is not None:
             _save(image, cached)
         return image
+
+    def _read(self, place: str) -> QImage:
+        preview = self._preview
+        if preview is None:
+            return pictures.read(place, QSize(EDGE, EDGE))
+        try:
+            pixels = preview(places.read_bytes(place), EDGE)
+        except (StudioError, OSError):
+            return QImage()  # the gallery shows a sign for it; the doctor says why
+        return pictures.of_array(pixels) if pixels is not None else QImage()
 
     # ---- in the window's thread
 

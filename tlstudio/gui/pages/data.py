@@ -1,11 +1,10 @@
-"""Data: what is in the project, importing more, and a close look at it."""
+"""Data: what is in the project, importing more, a close look at it, and everything that can be done to it."""
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from tlstudio.gui import text
@@ -13,21 +12,24 @@ from tlstudio.gui.pages.data_browser import DataBrowser
 from tlstudio.gui.pages.data_detail import DetailView
 from tlstudio.gui.pages.data_import import ImportForm
 from tlstudio.gui.pages.data_problems import LIMIT, ProblemsView
+from tlstudio.gui.pages.data_tools import DataTools
+from tlstudio.gui.pages.data_words import modality_of
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.job_panel import JobPanel
 from tlstudio.gui.widgets.kit import Banner, EmptyState, Page, PageHeader, button, primary_button
 
 if TYPE_CHECKING:
-    from tlstudio.project import SkippedFile
+    from tlstudio.project import DatasetInfo, ItemFilter, SkippedFile
 
 
 class DataPage(Page):
     page_id = "data"
     title = "Data"
     help_text = (
-        "A data set is a folder of pictures with one subfolder for each class, folders train, val and test, or a "
-        "CSV file. Importing reads every file once, leaves out what cannot be used and says why, and splits the "
-        "rest so that the same picture never stands in two parts. Nothing is copied and nothing is ever deleted."
+        "A data set is a folder, a table or an archive of pictures, sounds, texts or films with their labels. Importing "
+        "reads every file once, leaves out what cannot be used and says why. Select items by click, Shift, Ctrl or "
+        "Ctrl+A; the keys 1 to 9, 0 and then letters relabel them; Delete excludes them or brings them back; Ctrl+Z "
+        "takes any change back. Each change is a revision, and nothing is ever deleted from disk."
     )
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -35,19 +37,18 @@ class DataPage(Page):
         self.setAcceptDrops(True)
         self._imported = ""
         self._seen: tuple[object, ...] = ()  # project, data set and revision that the views show
+        self._shown = 0  # the index of the item in the detail view
         self.header = PageHeader("Data")
         self.import_button = button("Import…", "plus")
         self.import_button.clicked.connect(self.begin_import)
         self.train_button = primary_button("Train on it")
         self.train_button.clicked.connect(self._on_train)
-        self.header.add_action(self.import_button)
-        self.header.add_action(self.train_button)
         self.notice = Banner()
         self.empty = EmptyState(
             "data",
             "No data set yet",
-            "Choose a folder with one subfolder of pictures for each class, folders train, val and test, or a CSV "
-            "file. You can also drop it here.",
+            "Choose a folder of pictures, sounds, texts or films, a table (CSV, TSV, JSONL, Parquet) or an archive "
+            "(zip, tar). You can also drop it here.",
             "Import…",
         )
         self.empty.triggered.connect(self.begin_import)
@@ -55,8 +56,6 @@ class DataPage(Page):
         self.form.accepted.connect(self._on_import_accepted)
         self.form.cancelled.connect(self._show_default)
         self.form.command_changed.connect(self._on_command)
-        self.header.add_action(self.form.cancel)
-        self.header.add_action(self.form.import_button)
         self.job = JobPanel("Importing")
         self.job.finished.connect(self._on_imported)
         self.job.stopped.connect(self._on_import_stopped)
@@ -67,23 +66,56 @@ class DataPage(Page):
         column.addWidget(self.job)
         column.addStretch(1)
         self.browser = DataBrowser(session)
-        self.browser.item_activated.connect(self.show_item)
-        self.browser.problems_asked.connect(self._on_problems_asked)
         self.detail = DetailView(session.background)
-        self.detail.closed.connect(self._on_detail_closed)
-        self.detail.step_asked.connect(self._on_step)
         self.problems = ProblemsView()
         self.problems.closed.connect(self._show_default)
         self.stack = QStackedWidget()
         for view in (self.empty, self.form, self._job_view, self.browser, self.detail, self.problems):
             self.stack.addWidget(view)
+        self.tools = DataTools(session, self.stack, self)
+        self._compose()
+        self._connect()
+        self._on_dataset()
+
+    def _compose(self) -> None:
+        self.header.add_action(self.tools.segments)
+        self.header.add_action(self.tools.more)
+        for one in (self.import_button, self.train_button, self.form.cancel, self.form.import_button):
+            self.header.add_action(one)
         self.layout_.addWidget(self.header)
         self.layout_.addWidget(self.notice)
         self.layout_.addWidget(self.stack, 1)
-        session.datasets_changed.connect(self._on_dataset)
-        session.selected_dataset_changed.connect(self._on_dataset)
-        session.project_changed.connect(self._on_project_changed)
-        self._on_dataset()
+
+    def _connect(self) -> None:
+        browser, detail = self.browser, self.detail
+        browser.item_activated.connect(self.show_item)
+        browser.problems_asked.connect(self._on_problems_asked)
+        browser.check_asked.connect(self.tools.check)
+        browser.augment_asked.connect(self.tools.augment)
+        browser.refreshed.connect(self._on_refreshed)
+        browser.actions_.advance.connect(self._on_advanced)
+        browser.model.arrived.connect(self._on_refreshed)
+        detail.closed.connect(self._on_detail_closed)
+        detail.step_asked.connect(self._on_step)
+        detail.typed.connect(browser.actions_.type_key)
+        detail.delete_pressed.connect(browser.actions_.exclude)
+        detail.group_asked.connect(self.show_items)
+        detail.augment_asked.connect(self._on_augment)
+        detail.label.picked.connect(browser.actions_.relabel)
+        detail.label.menu_asked.connect(browser.open_classes)
+        detail.label.numbers_given.connect(browser.actions_.give_numbers)
+        self.tools.view_asked.connect(self._on_view_asked)
+        self.tools.items_asked.connect(self.show_items)
+        self.tools.item_asked.connect(self._on_item_asked)
+        self.tools.command_changed.connect(self._word)
+        for keys, slot in (("Ctrl+Z", browser.editing.undo), ("Ctrl+Shift+Z", browser.editing.redo),
+                           ("Ctrl+Y", browser.editing.redo)):  # fmt: skip
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(slot)
+        self.session.datasets_changed.connect(self._on_dataset)
+        self.session.selected_dataset_changed.connect(self._on_dataset)
+        self.session.project_changed.connect(self._on_project_changed)
 
     def shown(self) -> None:
         if self.session.pending_import:
@@ -102,49 +134,68 @@ class DataPage(Page):
     def _on_dataset(self, _name: str = "") -> None:
         dataset = self.session.dataset()
         if dataset is not None:
-            if dataset.root_found:
-                self.notice.set(
-                    self.notice.label.text() if self.notice.isVisible() and self._imported == dataset.name else ""
-                )
-            else:
-                self.notice.set(
-                    f"The pictures were in {dataset.root}, and that folder is not there. Put it back, or beside "
-                    "the project.",
-                    "warning",
-                )
+            self._warn_of_root(dataset)
         project = self.session.project
         seen = (project.path, dataset.id, dataset.revision) if project is not None and dataset is not None else ()
         if seen == self._seen:
             return
+        another = seen[:2] != self._seen[:2]
         self._seen = seen
-        if dataset is not None:
+        if dataset is not None and project is not None:
+            modality = modality_of(self.session.registry, dataset)
             self.browser.show_dataset(dataset)
-        if self.stack.currentWidget() in (self.empty, self.browser, self.detail, self.problems):
+            self.detail.set_dataset(project, dataset, self.browser.kind, modality)
+            self.tools.set_dataset(dataset, self.browser.kind)
+        if self.stack.currentWidget() in (self.form, self._job_view):
+            return
+        if another or dataset is None or self.stack.currentWidget() is self.empty:
             self._show_default()
+        else:
+            self._word()
+            self.tools.refresh()
+
+    def _warn_of_root(self, dataset: "DatasetInfo") -> None:
+        if dataset.root_found:
+            kept = self.notice.isVisible() and self._imported == dataset.name
+            self.notice.set(self.notice.label.text() if kept else "")
+        else:
+            files = "The pictures were" if dataset.modality == "image" else "The files were"
+            self.notice.set(
+                f"{files} in {dataset.root}, and that folder is not there. Put it back, or beside the project.", "warning"
+            )
 
     @Slot()
     def _show_default(self) -> None:
         self._show(self.browser if self.session.dataset() is not None else self.empty)
 
     def _show(self, view: QWidget) -> None:
+        if self.stack.currentWidget() is self.detail and view is not self.detail:
+            self.detail.leave()
         self.stack.setCurrentWidget(view)
-        dataset = self.session.dataset()
-        browsing = view not in (self.form, self._job_view, self.empty) and dataset is not None
-        self.import_button.setVisible(browsing)
-        self.train_button.setVisible(browsing)
+        browsing = view not in (self.form, self._job_view, self.empty) and self.session.dataset() is not None
+        for one in (self.import_button, self.train_button, self.tools.segments, self.tools.more):
+            one.setVisible(browsing)
         self.form.cancel.setVisible(view is self.form)
         self.form.import_button.setVisible(view is self.form)
-        if browsing and dataset is not None:
-            pictures = text.plural(sum(dataset.class_counts.values()), "picture")
-            classes = text.plural(len(dataset.class_names), "class", "classes")
-            self.header.set_title(dataset.name, f"{pictures} · {classes} · revision {dataset.revision}")
-            project = self.session.project
-            self.command_line = (
-                shlex.join(["tlstudio", "data", "show", str(project.path), dataset.name]) if project else ""
-            )
-        else:
-            self.header.set_title("Import a data set" if view in (self.form, self._job_view) else "Data")
-            self.command_line = self.form.command() if view in (self.form, self._job_view) else ""
+        self.tools.show_current(view)
+        self._word()
+
+    @Slot()
+    def _word(self) -> None:
+        """Title and command line."""
+        view, dataset, project = self.stack.currentWidget(), self.session.dataset(), self.session.project
+        if view in (self.form, self._job_view, self.empty) or dataset is None or project is None:
+            importing = view in (self.form, self._job_view)
+            self.header.set_title("Import a data set" if importing else "Data")
+            self.command_line = self.form.command() if importing else ""
+            return
+        kind = self.browser.kind
+        items = kind.count(sum(dataset.split_counts.values()))
+        names = text.plural(len(dataset.class_names), *kind.names)
+        excluded = f" · {dataset.excluded:,} excluded" if dataset.excluded else ""
+        self.header.set_title(dataset.name, f"{items} · {names}{excluded} · revision {dataset.revision}")
+        shown = shlex.join(["tlstudio", "data", "show", str(project.path), dataset.name])
+        self.command_line = self.tools.command() or shown
 
     @Slot(str)
     def _on_command(self, command: str) -> None:
@@ -154,6 +205,10 @@ class DataPage(Page):
     @Slot()
     def _on_train(self) -> None:
         self.session.show_page("train")
+
+    @Slot(object)
+    def _on_view_asked(self, view: object) -> None:
+        self._show(view if isinstance(view, QWidget) else self.browser)
 
     # ---- importing
 
@@ -179,8 +234,17 @@ class DataPage(Page):
         self.session.set_status("")
         self.session.select_dataset(self._imported)
         self._show(self.browser)
-        self.notice.set(summary(self._imported, result), "ok")
+        self.notice.set(self._summary(result), "ok")
         self.session.refresh_datasets()
+
+    def _summary(self, result: dict[str, Any]) -> str:
+        """One sentence about a finished import."""
+        modality = str(result.get("modality", "image"))
+        known = [one for one in self.session.registry.modalities() if one.id == modality]
+        items = text.plural(result.get("items", 0), *(known[0].noun if known else ("item", "items")))
+        skipped = result.get("skipped", 0)
+        left_out = f"; {text.plural(skipped, 'file')} left out, with reasons under Findings" if skipped else ""
+        return f"{self._imported} is imported: {items}{left_out}."
 
     @Slot()
     def _on_import_stopped(self) -> None:
@@ -194,27 +258,58 @@ class DataPage(Page):
         self._show(self.form)
         self.form.show_error(sentence)
 
-    # ---- one picture, and what was left out
+    # ---- one item, and what was left out
 
     @Slot(int)
     def show_item(self, index: int) -> None:
         item = self.browser.model.item(index)
-        dataset = self.session.dataset()
-        if item is None or dataset is None:
-            return
-        self.detail.show_item(item, Path(dataset.root), index, self.browser.model.count)
-        self._show(self.detail)
-        self.detail.setFocus()
+        self._shown = index
+        if item is not None and self.session.dataset() is not None:
+            self.detail.show_item(item, index, self.browser.model.count)
+            self._show(self.detail)
+            self.detail.setFocus()
 
     @Slot(int)
     def _on_step(self, step: int) -> None:
-        self.browser.gallery.set_current(self.browser.gallery.current + step)
-        self.show_item(self.browser.gallery.current)
+        self.browser.go_to(self.browser.cursor_.current + step)
+        self.show_item(self.browser.cursor_.current)
+
+    @Slot(int)
+    def _on_advanced(self, index: int) -> None:
+        """The next item after a change comes by itself."""
+        if self.stack.currentWidget() is self.detail:
+            self.show_item(index)
+
+    @Slot()
+    def _on_refreshed(self) -> None:
+        if self.stack.currentWidget() is self.detail:
+            index = self.browser.cursor_.current
+            item = self.browser.model.item(index)
+            if item is not None:
+                self.detail.show_item(item, index, self.browser.model.count)
+            elif not self.browser.model.count:
+                self._show(self.browser)
 
     @Slot()
     def _on_detail_closed(self) -> None:
         self._show(self.browser)
-        self.browser.gallery.setFocus()
+        self.browser.current_view.setFocus()
+
+    @Slot(object, str)
+    def show_items(self, wanted: "ItemFilter", reason: str) -> None:
+        """The items that a tool has found, with its reason in a chip."""
+        self._show(self.browser)
+        self.browser.show_items(wanted, reason)
+        self.browser.current_view.setFocus()
+
+    @Slot(int)
+    def _on_item_asked(self, item_id: int) -> None:
+        self.tools.open_item(item_id)
+
+    @Slot()
+    def _on_augment(self) -> None:
+        if self.detail.item is not None:
+            self.tools.augment(self.detail.item.id)
 
     @Slot()
     def _on_problems_asked(self) -> None:
@@ -238,11 +333,3 @@ class DataPage(Page):
     def dropEvent(self, event: QDropEvent) -> None:
         event.acceptProposedAction()
         self.begin_import(event.mimeData().urls()[0].toLocalFile())
-
-
-def summary(name: str, result: dict[str, Any]) -> str:
-    """One sentence about a finished import."""
-    pictures = result.get("items", 0)
-    skipped = result.get("skipped", 0)
-    left_out = f"; {text.plural(skipped, 'file')} left out, with reasons under Findings" if skipped else ""
-    return f"{name} is imported: {text.plural(pictures, 'picture')}{left_out}."

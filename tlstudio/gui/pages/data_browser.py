@@ -1,79 +1,82 @@
-"""The gallery with its filters, and the column beside it."""
+"""Gallery and table over the same items, with their filters, what can be done to them, and the column beside."""
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from tlstudio.gui import text
 from tlstudio.gui.models.items import ItemsModel
 from tlstudio.gui.models.thumbnails import Thumbnails
+from tlstudio.gui.pages.data_actions import ItemActions
+from tlstudio.gui.pages.data_editing import DataEditing
+from tlstudio.gui.pages.data_filters import FilterBar
+from tlstudio.gui.pages.data_footer import DataFooter
+from tlstudio.gui.pages.data_menu import ItemMenu
+from tlstudio.gui.pages.data_report import Report, read_report
 from tlstudio.gui.pages.data_side import DataSide
+from tlstudio.gui.pages.data_table import columns_of
+from tlstudio.gui.pages.data_words import KEYS, Kind, kind_of, labels_in, modality_of
 from tlstudio.gui.session import Session
+from tlstudio.gui.widgets.class_menu import ClassMenu
 from tlstudio.gui.widgets.gallery import Gallery
-from tlstudio.gui.widgets.kit import EmptyState, small_label
-from tlstudio.gui.widgets.pill_menu import PillMenu
-from tlstudio.gui.widgets.split_bar import NAMES
+from tlstudio.gui.widgets.gallery_base import ItemsView
+from tlstudio.gui.widgets.gallery_cell import Look
+from tlstudio.gui.widgets.gallery_selection import Cursor
+from tlstudio.gui.widgets.gallery_table import ItemsTable
+from tlstudio.gui.widgets.kit import EmptyState
+from tlstudio.project import ItemFilter
 
 if TYPE_CHECKING:
     from tlstudio.project import DatasetInfo
 
+_STABLE = ("label", "split", "finding", "predicted")  # without them a change moves nothing
+
 
 class DataBrowser(QWidget):
-    """``item_activated`` carries the index of a picture to be shown large."""
+    """``item_activated`` carries the index of an item to be shown large."""
 
     item_activated = Signal(int)
     problems_asked = Signal()
+    check_asked = Signal()
+    augment_asked = Signal(int)  # an item's id
+    refreshed = Signal()  # after a change: the items are fresh
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._dataset: DatasetInfo | None = None
+        self.kind = Kind()
+        self.report = Report()
         self.model = ItemsModel(session.background, self)
         self.thumbnails = Thumbnails(None, self)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Search by file name…")
-        self.search.setAccessibleName("Search by file name")
-        self.search.setClearButtonEnabled(True)
-        self.split = PillMenu("Split")
-        self.label = PillMenu("Class")
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(200)
-        self._timer.timeout.connect(self._apply)
-        self.search.textChanged.connect(self._timer.start)
-        self.split.picked.connect(self._apply)
-        self.label.picked.connect(self.pick_class)
-        self.gallery = Gallery(self.model, self.thumbnails)
-        self.gallery.activated.connect(self.item_activated)
-        self.gallery.selection_changed.connect(self._on_selection)
-        self.model.reset.connect(self._on_reset)
+        self.cursor_ = Cursor(self)
+        self.editing = DataEditing(session.background, self)
+        self.actions_ = ItemActions(self.model, self.cursor_, self.editing, self)
+        self.filters = FilterBar()
+        self.gallery = Gallery(self.model, self.thumbnails, self.cursor_)
+        self.table = ItemsTable(self.model, self.thumbnails, self.cursor_)
         self.side = DataSide()
-        self.side.class_picked.connect(self.pick_class)
-        self.side.problems_asked.connect(self.problems_asked)
-        self.count = small_label(wrap=False)
+        self.footer = DataFooter()
+        self.menu = ItemMenu(self)
+        self.class_menu: ClassMenu | None = None
         self.nothing = EmptyState(
-            "search", "No picture fits", "Take a filter away to see more of the data set.", "Clear the filters"
+            "search", "Nothing fits", "Take a filter away to see more of the data set.", "Clear the filters"
         )
-        self.nothing.triggered.connect(self.clear_filters)
         self._compose()
+        self._connect()
 
     def _compose(self) -> None:
-        filters = QHBoxLayout()
-        filters.setSpacing(8)
-        filters.addWidget(self.search, 1)
-        filters.addWidget(self.split)
-        filters.addWidget(self.label)
         self.stack = QStackedWidget()
-        self.stack.addWidget(self.gallery)
-        self.stack.addWidget(self.nothing)
+        for view in (self.gallery, self.table, self.nothing):
+            self.stack.addWidget(view)
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 6, 0)
         column.setSpacing(10)
-        column.addLayout(filters)
+        column.addWidget(self.filters)
         column.addWidget(self.stack, 1)
-        column.addWidget(self.count)
+        column.addWidget(self.footer)
         self.panes = QSplitter(Qt.Orientation.Horizontal)
         self.panes.addWidget(left)
         self.panes.addWidget(self.side)
@@ -86,72 +89,216 @@ class DataBrowser(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self.panes)
 
+    def _connect(self) -> None:
+        self.nothing.triggered.connect(self.filters.clear)
+        self.filters.changed.connect(self._apply)
+        self.filters.view_picked.connect(self.show_view)
+        self.table.sort_asked.connect(self.filters.sort_by)
+        self.table.layout_changed.connect(self._on_columns)
+        self.model.reset.connect(self._on_reset)
+        self.model.anchored.connect(self._on_anchored)
+        self.model.refreshed.connect(self._on_refreshed)
+        self.model.arrived.connect(self._describe)
+        self.model.failed.connect(self._on_failed)
+        self.cursor_.moved.connect(self._describe)
+        for view in (self.gallery, self.table):
+            view.activated.connect(self.item_activated)
+            view.typed.connect(self.actions_.type_key)
+            view.delete_pressed.connect(self.actions_.exclude)
+            view.menu_requested.connect(self._on_menu)
+        self.actions_.said.connect(self.footer.show_note)
+        self.actions_.advance.connect(self.go_to)
+        self.editing.changed.connect(self._on_editing)
+        self.editing.settled.connect(self._on_settled)
+        self.editing.failed.connect(self._on_edit_failed)
+        self.footer.relabel_asked.connect(self.open_classes)
+        self.footer.move_asked.connect(self.actions_.move)
+        self.footer.exclude_asked.connect(self.actions_.exclude)
+        self.footer.undo_asked.connect(self.editing.undo)
+        self.footer.redo_asked.connect(self.editing.redo)
+        self.side.class_picked.connect(self.filters.pick_class)
+        self.side.items_asked.connect(self.show_items)
+        self.side.problems_asked.connect(self.problems_asked)
+        self.side.check_asked.connect(self.check_asked)
+        for keys, slot in (("Ctrl+L", self.open_classes), ("Ctrl+F", self._on_find)):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(slot)
+
+    @property
+    def current_view(self) -> ItemsView:
+        return self.table if self.filters.view.value == "table" else self.gallery
+
+    # ---- what is shown
+
     def show_dataset(self, dataset: "DatasetInfo") -> None:
         project = self._session.project
         if project is None:
             return
-        same = self._dataset is not None and (self._dataset.id, self._dataset.revision) == (
-            dataset.id,
-            dataset.revision,
-        )
-        self._dataset = dataset
-        self.gallery.root = str(dataset.root)
+        same = self._dataset is not None and self._dataset.id == dataset.id and self.model.dataset == dataset.name
+        kept = same and self._dataset is not None and self._dataset.revision == dataset.revision
+        self._dataset, self.kind = dataset, kind_of(self._session.registry, dataset)
+        modality = modality_of(self._session.registry, dataset)
         self.thumbnails.set_folder(project.path / "cache" / "thumbnails")
-        self.side.show_dataset(dataset)
-        if not same:
-            self.search.clear()
-            self.split.value = self.label.value = ""
-        self._apply()
-        name = dataset.name
-        self._session.background.submit(
-            lambda: (name, project.warnings(name)), self._on_warnings, self._session.say_error
+        self.thumbnails.set_preview(modality.preview if modality is not None else None)
+        for view in (self.gallery, self.table):
+            view.root = str(dataset.root)
+            view.noun = self.kind.noun
+            view.setAccessibleName(f"{view.__class__.__name__.removeprefix('Items')}: {self.kind.noun[1]}")
+        self.table.icon = self.kind.icon
+        self.actions_.set_dataset(project, self._session.registry, dataset, self.kind)
+        self.editing.follow(project, dataset)
+        self.footer.set_kind(self.kind, len(dataset.class_names))
+        self.footer.show_editing(self.editing)
+        self.side.show_dataset(dataset, self.kind)
+        self.side.bars.set_chosen(self.filters.label.value if same else "")
+        self.filters.show_dataset(dataset, self.kind, same=same)
+        self.filters.set_runs(
+            [run for run in self._session.runs if run.dataset == dataset.name and run.state == "finished"]
         )
+        if not same:
+            self._show_report(Report(dataset.name))
+            self._apply()
+        elif not kept:
+            self.refresh()
+        self._ask_report()
 
-    def _on_warnings(self, answer: tuple[str, list[str]]) -> None:
-        if self._dataset is not None and answer[0] == self._dataset.name:
-            self.side.show_findings(self._dataset.skipped, answer[1])
+    def _ask_report(self) -> None:
+        project, dataset = self._session.project, self._dataset
+        if project is not None and dataset is not None:
+            name, numbers = dataset.name, dataset.task == "regression"
+            self._session.background.submit(
+                lambda: read_report(project, name, numbers), self._show_report, self._session.say_error
+            )
 
-    # ---- filters
+    def _show_report(self, report: Report) -> None:
+        if self._dataset is None or report.dataset != self._dataset.name:
+            return
+        self.report = report
+        self.side.show_report(report)
+        self.filters.set_findings([(f.kind, f.words, f.count) for f in report.findings])
+        self.gallery.look = Look(self.kind.icon, self.kind.task != "segmentation", report.marks)
+        self.table.set_columns(
+            columns_of(self.kind, report),
+            self._session.settings.splitters.get(f"data-columns-{self.kind.modality}", ()),
+        )
+        self.table.show_order(self.model.filter.order, self.model.filter.descending)
+        self.gallery.viewport().update()
+
+    def show_items(self, wanted: ItemFilter, reason: str) -> None:
+        """What a tool of the page has found; a chip says why, and takes it away."""
+        self.filters.take(wanted, reason)
 
     @Slot()
     def _apply(self) -> None:
-        dataset = self._dataset
-        if dataset is None:
+        if self._dataset is None:
             return
-        split, label = self.split.value, self.label.value
-        self.split.set(NAMES.get(split, "all"), prefix="split:")
-        self.split.set_choices([("", "all splits"), *NAMES.items()], split)
-        self.label.set(label or "all", prefix="class:")
-        self.label.set_choices([("", "all classes"), *((n, n) for n in dataset.class_names[:200])], label)
-        self.side.bars.set_chosen(label)
-        self.model.show(
-            self._session.project, dataset.name, split=split, label=label, search=self.search.text().strip()
-        )
+        wanted = self.filters.wanted
+        self.side.bars.set_chosen(wanted.label)
+        self.table.show_order(wanted.order, wanted.descending)
+        self.model.show(self._session.project, self._dataset.name, wanted)
+        self.footer.show_count(self.model.count, 0, self.model.loading)
 
     @Slot(str)
-    def pick_class(self, label: str) -> None:
-        self.label.value = label
-        self._apply()
+    def show_view(self, name: str) -> None:
+        self.filters.view.set_value(name)
+        if self.stack.currentWidget() is not self.nothing:
+            self.stack.setCurrentWidget(self.current_view)
+            self.current_view.ensure_visible(self.cursor_.current)
+            self.current_view.setFocus()
 
-    @Slot()
-    def clear_filters(self) -> None:
-        self.search.clear()
-        self.split.value = self.label.value = ""
-        self._apply()
+    def refresh(self) -> None:
+        """Reads again after a change; the place stays."""
+        index = self.cursor_.current
+        around = [*self.current_view.visible_range(), index]
+        self.model.refresh(around, self.model.peek(index), index, max(1, self.actions_.touched))
+        self.actions_.touched = 0
 
-    # ---- the gallery
+    # ---- the model and the cursor
 
     @Slot()
     def _on_reset(self) -> None:
-        self.stack.setCurrentWidget(self.gallery if self.model.count or self.model.loading else self.nothing)
-        self._on_selection(0)
+        empty = not self.model.count and not self.model.loading
+        self.stack.setCurrentWidget(self.nothing if empty else self.current_view)
+        self._describe()
 
     @Slot(int)
-    def _on_selection(self, selected: int) -> None:
-        shown = text.plural(self.model.count, "picture")
-        chosen = f"{selected:,} selected of {shown}" if selected > 1 else shown
-        self.count.setText(f"{chosen}   ·   Enter opens one, Shift and Ctrl select several")
+    def _on_anchored(self, index: int) -> None:
+        wanted = self.model.filter
+        moved = any(getattr(wanted, name) for name in _STABLE) or wanted.order in ("label", "split")
+        place = index if index >= 0 else max(0, min(self.cursor_.current, self.model.count - 1))
+        if place != self.cursor_.current or moved:
+            self.cursor_.to(place)
+
+    @Slot()
+    def _on_refreshed(self) -> None:
+        self._on_reset()
+        self.refreshed.emit()
+
+    @Slot(int)
+    def go_to(self, index: int) -> None:
+        self.current_view.set_current(index)
+
+    @Slot()
+    def _describe(self) -> None:
+        selected = len(self.cursor_.selection)
+        self.footer.show_count(self.model.count, selected, self.model.loading)
+        item = self.model.peek(self.cursor_.current)
+        self.filters.group = item.group if item is not None else ""
+        self.footer.show_excluded(item is not None and item.split == "excluded")
+
+    @Slot(str)
+    def _on_failed(self, sentence: str) -> None:
+        self.footer.show_note(sentence, error=True)
+
+    # ---- changes
+
+    @Slot()
+    def _on_editing(self) -> None:
+        self.footer.show_editing(self.editing)
+
+    @Slot()
+    def _on_settled(self) -> None:
+        """The window reads its data sets again, and :meth:`show_dataset` follows where there is a new revision."""
+        self._session.refresh_datasets()
+        if not self.editing.note.endswith(f"Revision {self.model.view.revision if self.model.view else 0}."):
+            self.refresh()
+
+    @Slot(str)
+    def _on_edit_failed(self, sentence: str) -> None:
+        self.model.unpatch()
+        self.footer.show_note(sentence, error=True)
+
+    @Slot()
+    def open_classes(self) -> None:
+        """Every class, with a search; a name that is new makes one."""
+        if not self.kind.keyed or not len(self.actions_.indices):
+            return
+        item = self.model.peek(self.cursor_.current)
+        value = item.value if item is not None else ""
+        chosen = labels_in(value) if self.kind.task == "multilabel" else {item.label if item is not None else ""}
+        self.class_menu = menu = ClassMenu(self.actions_.names, KEYS.upper(), chosen, self.kind.names[0], self)
+        menu.picked.connect(self.actions_.relabel)
+        menu.new_picked.connect(self.actions_.new_class)
+        button = self.footer.relabel
+        shown = button if button.isVisible() else self
+        menu.popup(shown.mapToGlobal(QPoint(0, -menu.height() - 4 if shown is button else 80)))
+
+    @Slot(int, QPoint)
+    def _on_menu(self, _index: int, place: QPoint) -> None:
+        self.menu.fill().popup(place)
+
+    @Slot()
+    def _on_find(self) -> None:
+        self.filters.search.setFocus()
+        self.filters.search.selectAll()
+
+    # ---- what is remembered
 
     @Slot()
     def _on_moved(self) -> None:
         self._session.settings.splitters["data"] = self.panes.sizes()
+
+    @Slot()
+    def _on_columns(self) -> None:
+        self._session.settings.splitters[f"data-columns-{self.kind.modality}"] = self.table.widths()

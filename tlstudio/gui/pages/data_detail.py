@@ -1,130 +1,205 @@
-"""One picture, large, with what is known of it."""
+"""One item, large, with what is known of it. Left and Right go to the neighbours, Escape goes back."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 
-from tlstudio.gui import theme
+from tlstudio import places
 from tlstudio.gui.background import Background
-from tlstudio.gui.models import pictures
-from tlstudio.gui.widgets.kit import Card, ElidedLabel, button, icon_button, small_label
-from tlstudio.gui.widgets.split_bar import NAMES
+from tlstudio.gui.pages.data_facts import Facts, read_facts
+from tlstudio.gui.pages.data_label import LabelCard
+from tlstudio.gui.pages.data_sample import SampleView
+from tlstudio.gui.pages.data_words import SPLIT_NAMES, Kind, bytes_text
+from tlstudio.gui.widgets.kit import Card, ElidedLabel, button, icon_button, link_button, scrolled, small_label
+from tlstudio.project import ItemFilter
 
 if TYPE_CHECKING:
-    from tlstudio.project import Item
+    from tlstudio.api.modality import Modality
+    from tlstudio.project import DatasetInfo, Item, Project
 
-_LARGEST = QSize(2048, 2048)
-
-
-class Picture(QWidget):
-    """Shows an image as large as fits, never enlarged more than four times."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._image = QImage()
-        self._text = ""
-        self.setMinimumSize(240, 240)
-
-    def show_image(self, image: QImage, text: str = "") -> None:
-        self._image, self._text = image, text
-        self.update()
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        tokens = theme.tokens()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        if self._image.isNull():
-            painter.setPen(tokens.color("muted"))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._text)
-            return
-        size = self._image.size()
-        fitted = size.scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
-        if fitted.width() > size.width() * 4:
-            fitted = size * 4
-        area = QRectF(0, 0, fitted.width(), fitted.height())
-        area.moveCenter(QRectF(self.rect()).center())
-        painter.drawImage(area, self._image)
+_FIELDS = ("File", "Split", "Size", "Bytes", "Group", "Part of", "Partner", "SHA-256", "Folder")
 
 
 class DetailView(QWidget):
-    """Left and Right go to the neighbours, Escape goes back."""
+    """``typed`` and ``delete_pressed`` as of the gallery; ``group_asked`` an ``ItemFilter`` and a title."""
 
     closed = Signal()
     step_asked = Signal(int)  # -1 or 1
+    typed = Signal(str)
+    delete_pressed = Signal()
+    group_asked = Signal(object, str)
+    augment_asked = Signal()
 
     def __init__(self, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._background = background
-        self._path = Path()
+        self._kind = Kind()
+        self._project: Project | None = None
+        self._dataset: DatasetInfo | None = None
+        self.item: Item | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("One picture with its details")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(14)
-        self._frame = Card()
-        self.picture = Picture()
-        self._frame.body.addWidget(self.picture, 1)
-        row.addWidget(self._frame, 1)
-        side = Card("Picture")
-        side.setFixedWidth(300)
+        frame = Card()
+        self.sample = SampleView(background)
+        frame.body.addWidget(self.sample, 1)
+        row.addWidget(frame, 1)
+        area, column = scrolled()
+        area.setFixedWidth(316)
+        column.setContentsMargins(0, 0, 12, 0)
+        self.label = LabelCard()
+        self.label.masks.changed.connect(self._on_masks)
+        self.label.masks.opacity_changed.connect(self.sample.picture.set_opacity)
+        self.sample.picture.pointed.connect(self.label.masks.show_pointed)
+        self.sample.mask_read.connect(self.label.masks.show_shares)
+        column.addWidget(self._make_side())
+        column.addWidget(self.label)
+        column.addWidget(self._make_more())
+        column.addStretch(1)
+        row.addWidget(area)
+
+    def _make_side(self) -> Card:
+        self.side = side = Card("Item")
         self.position = small_label(wrap=False)
-        for name, icon, step in (("Previous", "arrow-left", -1), ("Next", "arrow-right", 1)):
-            go = icon_button(icon, f"{name} picture")
-            go.clicked.connect(self._on_previous if step < 0 else self._on_next)
+        for words, icon, slot in (
+            ("Previous (Left)", "arrow-left", self._on_previous), ("Next (Right)", "arrow-right", self._on_next)
+        ):  # fmt: skip
+            go = icon_button(icon, words)
+            go.clicked.connect(slot)
             side.header.addWidget(go)
-        form = QFormLayout()
-        form.setHorizontalSpacing(16)
-        form.setVerticalSpacing(10)
-        self.fields = {name: ElidedLabel() for name in ("File", "Class", "Split", "Size", "SHA-256", "Folder")}
+        self.back = icon_button("close", "Back (Escape)")
+        self.back.clicked.connect(self.closed)
+        side.header.addWidget(self.back)
+        self._form = QFormLayout()
+        self._form.setHorizontalSpacing(14)
+        self._form.setVerticalSpacing(8)
+        self.fields = {name: ElidedLabel() for name in _FIELDS}
         for name, label in self.fields.items():
-            title = QLabel(name)
-            title.setObjectName("muted")
-            form.addRow(title, label)
+            self._form.addRow(_muted(name), label)
+        self.exclude = button("Exclude", "eye-off", tip="Delete")
+        self.exclude.clicked.connect(self.delete_pressed)
+        self.augment = button("Augmentation", "sliders", tip="What training makes of it")
+        self.augment.clicked.connect(self.augment_asked)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.exclude)
+        buttons.addWidget(self.augment, 1)
         side.body.addWidget(self.position)
-        side.body.addLayout(form)
-        side.body.addSpacing(8)
+        side.body.addLayout(self._form)
+        side.body.addLayout(buttons)
+        return side
+
+    def _make_more(self) -> Card:
+        self.more = more = Card("More")
+        self._meta = QFormLayout()
+        self._meta.setHorizontalSpacing(14)
+        self._meta.setVerticalSpacing(6)
+        self.neighbours = link_button("")
+        self.neighbours.clicked.connect(self._on_neighbours)
+        self.history = small_label()
         copy = button("Copy the path", "copy")
         copy.clicked.connect(self._on_copy)
         folder = button("Open the folder", "folder")
         folder.clicked.connect(self._on_open)
-        back = button("Back to the pictures", "arrow-left", tip="Escape")
-        back.clicked.connect(self.closed)
-        for one in (copy, folder, back):
-            side.body.addWidget(one)
-        side.body.addStretch(1)
-        column = QVBoxLayout()
-        column.addWidget(side)
-        row.addLayout(column)
+        more.body.addLayout(self._meta)
+        more.body.addWidget(self.neighbours, 0, Qt.AlignmentFlag.AlignLeft)
+        more.body.addWidget(self.history)
+        more.body.addWidget(copy)
+        more.body.addWidget(folder)
+        return more
 
-    def show_item(self, item: "Item", root: Path, index: int, count: int) -> None:
-        self._path = path = root / item.path
+    # ---- what is shown
+
+    def set_dataset(
+        self, project: "Project", dataset: "DatasetInfo", kind: Kind, modality: "Modality | None"
+    ) -> None:
+        self._project, self._dataset, self._kind = project, dataset, kind
+        self.setAccessibleName(f"One {kind.noun[0]} with its details")
+        self.side.set_title(kind.noun[0].capitalize())
+        self.label.set_dataset(dataset, kind)
+        self.sample.set_dataset(dataset, kind, modality)
+
+    def show_item(self, item: "Item", index: int, count: int) -> None:
+        dataset = self._dataset
+        if dataset is None:
+            return
+        same = self.item is not None and self.item.id == item.id and self.item.value == item.value
+        self.item = item
         self.position.setText(f"{index + 1:,} of {count:,}")
-        self.fields["File"].setText(path.name)
-        self.fields["Class"].setText(item.label)
-        self.fields["Split"].setText(NAMES.get(item.split, item.split))
-        self.fields["Size"].setText(f"{item.width:,} × {item.height:,}")
-        self.fields["SHA-256"].setText(item.sha256)
-        self.fields["Folder"].setText(str(path.parent))
-        self.picture.show_image(QImage(), "Reading…")
-        self.picture.setAccessibleName(f"{path.name}, {item.label}")
-        self._background.submit(lambda: (path, pictures.read(path, _LARGEST)), self._on_read)
+        path = Path(places.parse(item.place(dataset.root)).path)
+        shown = {
+            "File": item.path.rpartition("/")[2], "Split": SPLIT_NAMES.get(item.split, item.split),
+            "Size": self._kind.size(item), "Bytes": bytes_text(item.bytes) if item.bytes else "", "Group": item.group,
+            "Part of": f"{path.name}, byte {item.offset:,} on" if item.length else "", "Partner": item.partner,
+            "SHA-256": item.sha256, "Folder": str(path.parent),
+        }  # fmt: skip
+        for place, (name, label) in enumerate(self.fields.items()):
+            label.setText(shown[name])
+            self._form.setRowVisible(place, bool(shown[name]))
+        self.exclude.setText("Bring back" if item.split == "excluded" else "Exclude")
+        self.label.show_item(item)
+        if same:
+            return
+        self.sample.show_item(item, self.label.masks.shown() if self._kind.task == "segmentation" else [])
+        self._ask_facts(item)
 
-    def _on_read(self, answer: tuple[Path, QImage]) -> None:
-        path, image = answer
-        if path == self._path:
-            self.picture.show_image(image, f"{path.name} cannot be shown; the file may be gone.")
+    def leave(self) -> None:
+        """Nothing plays on behind other views."""
+        self.sample.sound.stop()
+
+    def _ask_facts(self, item: "Item") -> None:
+        project, dataset = self._project, self._dataset
+        self._show_facts(Facts(item.id))
+        if project is not None and dataset is not None:
+            name = dataset.name
+            read: Callable[[], Facts] = lambda: read_facts(project, name, item)  # noqa: E731 - a closure with a type
+            self._background.submit(read, self._on_facts, self._on_no_facts)
+
+    def _on_facts(self, facts: Facts) -> None:
+        if self.item is not None and facts.item_id == self.item.id:
+            self._show_facts(facts)
+
+    def _on_no_facts(self, sentence: str) -> None:
+        self.history.setText(sentence)
+
+    def _show_facts(self, facts: Facts) -> None:
+        while self._meta.rowCount():
+            self._meta.removeRow(0)
+        for name, value in facts.meta[:40]:
+            words = ElidedLabel(value)
+            self._meta.addRow(_muted(name), words)
+        others = facts.in_group - 1
+        self.neighbours.setVisible(others > 0)
+        if others > 0 and self.item is not None:
+            self.neighbours.setText(f"{self._kind.count(others)} more of its group".replace("&", "&&"))
+        self.history.setText("\n".join(facts.history))
+        self.history.setVisible(bool(facts.history))
+
+    # ---- what is done
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         match event.key():
-            case Qt.Key.Key_Left:
+            case Qt.Key.Key_Left | Qt.Key.Key_Up:
                 self.step_asked.emit(-1)
-            case Qt.Key.Key_Right:
+            case Qt.Key.Key_Right | Qt.Key.Key_Down:
                 self.step_asked.emit(1)
             case Qt.Key.Key_Escape:
                 self.closed.emit()
+            case Qt.Key.Key_Delete | Qt.Key.Key_Backspace:
+                self.delete_pressed.emit()
+            case Qt.Key.Key_Space if self._kind.modality == "audio":
+                self.sample.sound.toggle()
+            case Qt.Key.Key_Comma:
+                self.sample.film.back()
+            case Qt.Key.Key_Period:
+                self.sample.film.on()
+            case _ if not control and len(event.text()) == 1 and event.text().isalnum():
+                self.typed.emit(event.text().lower())
             case _:
                 super().keyPressEvent(event)
 
@@ -137,9 +212,30 @@ class DetailView(QWidget):
         self.step_asked.emit(1)
 
     @Slot()
+    def _on_masks(self) -> None:
+        self.sample.show_classes(self.label.masks.shown())
+
+    @Slot()
+    def _on_neighbours(self) -> None:
+        if self.item is not None:
+            self.group_asked.emit(ItemFilter(group=self.item.group), f"group: {self.item.group}")
+
+    def _path(self) -> str:
+        if self.item is None or self._dataset is None:
+            return ""
+        return places.parse(self.item.place(self._dataset.root)).path
+
+    @Slot()
     def _on_copy(self) -> None:
-        QGuiApplication.clipboard().setText(str(self._path))
+        QGuiApplication.clipboard().setText(self._path())
 
     @Slot()
     def _on_open(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._path.parent)))
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self._path()).parent)))
+
+
+def _muted(words: str) -> QLabel:
+    label = ElidedLabel(words)
+    label.setObjectName("muted")
+    label.setMaximumWidth(110)
+    return label

@@ -5,27 +5,22 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QComboBox,
-    QDoubleSpinBox,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QRadioButton,
-    QSizePolicy,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from tlstudio.gui.pages.data_sniff import Sniffed, sniff
+from tlstudio.gui.pages.data_fields import add_row, form_layout, mark
+from tlstudio.gui.pages.data_looks import AUTO, LooksCard
+from tlstudio.gui.pages.data_sniff import SCHEME, Look, Survey, look, survey
+from tlstudio.gui.pages.data_splits import SplitForm
 from tlstudio.gui.session import Session
-from tlstudio.gui.widgets.kit import Banner, Card, button, muted_label, padded, primary_button, scrolled, small_label
+from tlstudio.gui.widgets.kit import Banner, Card, button, muted_label, primary_button, scrolled, small_label
+from tlstudio.gui.widgets.pill_menu import PillMenu
 
-AUTO = "auto"
+_TWO_COLUMNS = 900  # pixels of width from which on the split stands beside the source
+_NEW = ""
+_SUFFIXES = frozenset([".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".idx"])
+_SAYS_NOTHING = frozenset(["labels", "label", "data", "dataset", "annotations", "annotation", "metadata", "index", "train", "items", "images"])
 
 
 class ImportForm(QWidget):
@@ -41,7 +36,8 @@ class ImportForm(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._named_by_hand = False
+        self._named_by_hand, self._split_was_wrong = False, False
+        self._chosen_for = ("", "")  # source and format for which the way to split was chosen
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(250)
@@ -50,11 +46,32 @@ class ImportForm(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(area)
-        column.addWidget(self._source_card())
-        column.addWidget(self._split_card())
         self.error = Banner("error")
         column.addWidget(self.error)
-        column.addWidget(small_label("The pictures stay where they are; the project remembers where."))
+        column.addWidget(self._source_card())
+        self.looked = LooksCard(session)
+        self.looked.changed.connect(self._on_looked)
+        self.looked.asked.connect(self._look_again)
+        self.looks = self.looked.looks
+        split_card = Card("How to split")
+        self.splits = SplitForm()
+        self.splits.changed.connect(self._update)
+        split_card.body.addWidget(self.splits)
+        self.shares, self.by_folder = self.splits.shares, self.splits.by_folder
+        self.group_by = self.splits.pattern
+        what_card = Card("What will happen")
+        self.sentence = muted_label()
+        what_card.body.addWidget(self.sentence)
+        self._columns = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._columns.setSpacing(14)
+        for widgets, stretch in (((self.looked,), 6), ((split_card, what_card), 5)):
+            side = QVBoxLayout()
+            side.setSpacing(14)
+            for widget in widgets:
+                side.addWidget(widget)
+            side.addStretch(1)
+            self._columns.addLayout(side, stretch)
+        column.addLayout(self._columns)
         self.cancel = button("Cancel")
         self.cancel.clicked.connect(self.cancelled)
         self.import_button = primary_button("Import")
@@ -65,76 +82,41 @@ class ImportForm(QWidget):
     def _source_card(self) -> Card:
         card = Card("What to import")
         self.source = QLineEdit()
-        self.source.setAccessibleName("Folder or CSV file to import")
-        self.source.setPlaceholderText("A folder with one subfolder for each class, or a CSV file")
+        self.source.setAccessibleName("Folder, file or archive to import")
+        self.source.setPlaceholderText("A folder, a table (CSV, TSV, JSONL, Parquet) or an archive (zip, tar)")
         self.source.textChanged.connect(self._on_source)
         folder = button("Folder…", "folder")
         folder.clicked.connect(self._on_folder)
-        table = button("CSV…", "file")
-        table.clicked.connect(self._on_table)
+        file = button("File…", "file")
+        file.setAccessibleName("Table or archive to import")
+        file.clicked.connect(self._on_file)
+        self.known = PillMenu("Well-known data sets")
+        self.known.setText("Well-known data sets…")
+        self.known.picked.connect(self._on_known)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.source, 1)
-        row.addWidget(folder)
-        row.addWidget(table)
+        for made in (folder, file, self.known):
+            row.addWidget(made)
+        self.target = QComboBox()
+        self.target.setAccessibleName("Make a new data set, or add to one that is there")
+        self.target.currentIndexChanged.connect(self._on_target)
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the data set")
+        self.name.setPlaceholderText("its name in the project")
         self.name.textEdited.connect(self._on_named)
         self.name.textChanged.connect(self._update)
-        self.format = QComboBox()
-        self.format.setAccessibleName("Format")
-        self.format.currentIndexChanged.connect(self._update)
-        self.looks = small_label("Choose a folder: its layout is recognised by itself.")
-        self.looks.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        form = _form()
-        form.addRow("Source", row)
-        form.addRow("Name", self.name)
-        form.addRow("Format", self.format)
-        form.addRow("", self.looks)
-        card.body.addLayout(form)
-        return card
-
-    def _split_card(self) -> Card:
-        card = Card("How to split")
-        card.body.addWidget(
-            muted_label(
-                "A model learns from the training pictures, is chosen by the validation pictures, and is judged "
-                "once, at the end, by the test pictures."
-            )
-        )
-        self.by_share = QRadioButton("Split for me, with the same mix of classes in each part")
-        self.by_folder = QRadioButton("As the source says (folders train, val, test, or a column)")
-        self.by_share.setChecked(True)
-        group = QButtonGroup(self)
-        group.addButton(self.by_share)
-        group.addButton(self.by_folder)
-        self.shares = [_share(name, value) for name, value in (("Training", 70), ("Validation", 15), ("Test", 15))]
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        for name, share in zip(("training", "validation", "test"), self.shares, strict=True):
-            row.addWidget(share)
-            row.addWidget(muted_label(name, wrap=False))
-            row.addSpacing(8)
-            share.valueChanged.connect(self._update)
-        row.addStretch(1)
-        self.seed = QSpinBox()
-        self.seed.setRange(0, 2**31 - 1)
-        self.seed.setAccessibleName("Seed of the split")
-        self.seed.setToolTip("The same seed gives the same split.")
-        self.seed.setFixedWidth(120)
-        padded(self.seed)
-        self.seed.valueChanged.connect(self._update)
-        self.group_by = QLineEdit()
-        self.group_by.setAccessibleName("Keep together: a column, or a pattern in the file name")
-        self.group_by.setPlaceholderText("optional: a column of the CSV, or a pattern such as patient_(\\d+)")
-        self.group_by.textChanged.connect(self._update)
-        self.by_share.toggled.connect(self._update)
-        card.body.addWidget(self.by_share)
-        card.body.addLayout(row)
-        card.body.addWidget(self.by_folder)
-        form = _form()
-        form.addRow("Seed", self.seed)
-        form.addRow("Keep together", self.group_by)
+        names = QHBoxLayout()
+        names.setSpacing(8)
+        names.addWidget(self.name, 3)
+        names.addWidget(self.target, 2)
+        self.name_error = small_label()
+        self.name_error.setObjectName("error")
+        self.name_error.hide()
+        form = form_layout()
+        add_row(form, "Source", row)
+        add_row(form, "Name", names)
+        form.addRow("", self.name_error)
         card.body.addLayout(form)
         return card
 
@@ -144,26 +126,38 @@ class ImportForm(QWidget):
         """Shows the form, fresh, or for a source that was dropped."""
         self._named_by_hand = False
         self.error.set("")
+        self.name_error.hide()
+        self._fill_targets()
+        self._fill_known()
         self.source.setText(source)
-        self._fill_formats()
         self.source.setFocus()
 
     def show_error(self, sentence: str) -> None:
-        self.error.set(sentence, "error")
+        """Why the import failed: beside the field where one is meant, else above the form. What was typed stays."""
+        if "already" in sentence and self.name.text().strip() in sentence:
+            self._show_name_error(sentence)
+        else:
+            self.error.set(sentence, "error")
 
     def arguments(self) -> dict[str, Any]:
-        """What the job ``import-data`` gets."""
+        """What the job ``import-data`` gets; what is as usual is left out."""
         project = self._session.project
-        shares = ",".join(f"{share.value() / 100:g}" for share in self.shares)
-        return {
+        chosen: dict[str, Any] = {
             "project": str(project.path) if project else "",
             "source": self.source.text().strip(),
             "name": self.name.text().strip(),
-            "format": self.format.currentData() or AUTO,
-            "splits": "folders" if self.by_folder.isChecked() else shares,
-            "group_by": self.group_by.text().strip(),
-            "seed": self.seed.value(),
+            **self.looked.arguments(),
         }
+        split = self.splits.arguments()
+        if not split["time_by"]:
+            del split["time_by"]
+        if split["near"]:
+            del split["near"]
+        return chosen | split | ({"add": True} if self.adds else {})
+
+    @property
+    def adds(self) -> bool:
+        return bool(self.target.currentData())
 
     def command(self) -> str:
         """The command line that imports the same."""
@@ -171,26 +165,37 @@ class ImportForm(QWidget):
         if not chosen["source"]:
             return ""
         parts = ["tlstudio", "data", "import", chosen["project"], chosen["source"], "--name", chosen["name"]]
-        if chosen["format"] != AUTO:
-            parts += ["--format", chosen["format"]]
-        parts += ["--splits", chosen["splits"]]
-        if chosen["group_by"]:
-            parts += ["--group-by", chosen["group_by"]]
-        return shlex.join([*parts, "--seed", str(chosen["seed"])])
+        for name in ("format", "task", "modality"):
+            if chosen.get(name, AUTO) != AUTO:
+                parts += [f"--{name}", chosen[name]]
+        for key, value in chosen.get("options", {}).items():
+            several = isinstance(value, list | tuple)
+            parts += ["--set", f"{key}={','.join(map(str, value)) if several else value}"]
+        return shlex.join([*parts, *self.splits.flags(), *(["--add"] if self.adds else [])])
 
     # ---- inside
 
-    def _fill_formats(self) -> None:
-        self.format.clear()
-        self.format.addItem("Recognise it", AUTO)
-        for descriptor in self._session.registry.formats():
-            self.format.addItem(descriptor.title, descriptor.id)
+    def _fill_targets(self) -> None:
+        self.target.blockSignals(True)
+        self.target.clear()
+        self.target.addItem("A new data set", _NEW)
+        for dataset in self._session.datasets:
+            self.target.addItem(f"Add to {dataset.name}", dataset.name)
+        self.target.setVisible(self.target.count() > 1)
+        self.target.blockSignals(False)
+        self._on_target(0)
+
+    def _fill_known(self) -> None:
+        names = known_names(self._session)
+        self.known.set_choices([(f"{SCHEME}{name}", name) for name in names], "")
+        self.known.setVisible(bool(names))
 
     @Slot(str)
     def _on_source(self, source: str) -> None:
-        if not self._named_by_hand:
+        if not self._named_by_hand and not self.adds:
             self.name.setText(name_from(source))
-        self.looks.setText("Looking at it…" if source.strip() else "Choose a folder: its layout is recognised.")
+        self.error.set("")
+        self.looked.show_nothing("Looking at it…" if source.strip() else "")
         self._timer.start()
         self._update()
 
@@ -198,41 +203,101 @@ class ImportForm(QWidget):
     def _on_named(self) -> None:
         self._named_by_hand = True
 
+    @Slot(int)
+    def _on_target(self, _index: int) -> None:
+        self.name.setEnabled(not self.adds)
+        if self.adds:
+            self.name.setText(self.target.currentData())
+        elif not self._named_by_hand:
+            self.name.setText(name_from(self.source.text()))
+        self._update()
+
     @Slot()
     def _sniff(self) -> None:
         source = self.source.text().strip()
         if source:
             formats = list(self._session.registry.formats())
-            self._session.background.submit(lambda: (source, sniff(formats, Path(source))), self._on_sniffed)
+            self._session.background.submit(lambda: survey(formats, source), self._on_sniffed)
 
-    def _on_sniffed(self, answer: tuple[str, Sniffed]) -> None:
-        source, found = answer
-        if source != self.source.text().strip():
-            return
-        self.looks.setText(found.sentence)
-        if found.has_splits:
-            self.by_folder.setChecked(True)
+    def _on_sniffed(self, found: Survey) -> None:
+        if found.source == self.source.text().strip():
+            self.splits.show_names(list(found.names))
+            self.looked.show_survey(found)
+            self._update()
+
+    @Slot(str, dict)
+    def _look_again(self, task: str, options: dict[str, Any]) -> None:
+        chosen = self.looked.chosen
+        if chosen is not None:
+            source = Path(self.source.text().strip()).expanduser()
+            descriptor = self._session.registry.format(chosen.format)
+            self._session.background.submit(lambda: look(descriptor, source, task, options), self._on_looked_again)
+
+    def _on_looked_again(self, found: Look | None) -> None:
+        self.looked.look_again(found)
+
+    @Slot()
+    def _on_looked(self) -> None:
+        found = self.looked.chosen
+        if found is not None and not found.problem:
+            columns = self.looked.columns
+            shown = found.seen.columns
+            self.splits.show_columns(list(shown), columns.column_of("group") if shown else "")
+            brings = found.seen.has_splits or bool(shown and columns.column_of("split"))
+            self.splits.allow_source("" if brings else "The source brings no split of its own.")
+            if brings and self._chosen_for != (self.source.text(), found.format):
+                self.splits.choose_way("source")
+            self._chosen_for = (self.source.text(), found.format)
+        self._update()
 
     @Slot()
     def _update(self) -> None:
-        by_share = self.by_share.isChecked()
-        for share in self.shares:
-            share.setEnabled(by_share)
-        self.seed.setEnabled(by_share)
-        total = sum(share.value() for share in self.shares)
-        reason = ""
+        if not hasattr(self, "import_button"):
+            return
+        reason, split_problem = "", self.splits.problem()
         if not self.source.text().strip():
             reason = "Choose what to import."
         elif not self.name.text().strip():
             reason = "Give the data set a name."
-        elif by_share and abs(total - 100) > 0.01:
-            reason = f"The three parts add up to {total:g} %; they must add up to 100 %."
-            self.error.set(reason, "warning")
-        if not reason.startswith("The three"):
+        elif taken := self._taken():
+            reason = taken
+        elif self.looked.problem:
+            reason = self.looked.problem
+        self._show_name_error(self._taken())
+        if split_problem:
+            self.error.set(split_problem, "warning")
+        elif self._split_was_wrong:
             self.error.set("")
+        self._split_was_wrong = bool(split_problem)
+        for share in self.shares:
+            mark(share, "add up" in split_problem or "each of the three" in split_problem.lower())
+        reason = reason or split_problem
         self.import_button.setEnabled(not reason)
         self.import_button.setToolTip(reason)
+        self.sentence.setText(self._what_happens(reason))
         self.command_changed.emit(self.command())
+
+    def _taken(self) -> str:
+        name = self.name.text().strip()
+        if not self.adds and any(dataset.name == name for dataset in self._session.datasets):
+            return f"There is a data set {name} already. Choose another name, or “Add to {name}” beside it."
+        return ""
+
+    def _show_name_error(self, sentence: str) -> None:
+        self.name_error.setText(sentence)
+        self.name_error.setVisible(bool(sentence))
+        mark(self.name, bool(sentence))
+
+    def _what_happens(self, reason: str) -> str:
+        if reason:
+            return reason
+        noun = self.looked.noun() if self.looked.chosen is not None else "items"
+        into = f"added to {self.name.text().strip()}, where what is there keeps its part" if self.adds else "read once"
+        kept = "the project keeps a copy" if self.source.text().strip().startswith(SCHEME) else "your files stay there"
+        return (
+            f"All {noun} of the source are {into}, and {kept}. What cannot be used is left out and listed, with the "
+            f"reason. {self.splits.sentence()}"
+        )
 
     @Slot()
     def _on_folder(self) -> None:
@@ -241,38 +306,46 @@ class ImportForm(QWidget):
             self.source.setText(chosen)
 
     @Slot()
-    def _on_table(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "CSV file to import", self.source.text(), "CSV (*.csv *.tsv)")
+    def _on_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Table or archive to import", self.source.text(),
+            "Tables and archives (*.csv *.tsv *.jsonl *.json *.parquet *.zip *.tar *.tar.gz *.tgz *.gz);;All files (*)",
+        )  # fmt: skip
         if chosen:
             self.source.setText(chosen)
 
+    @Slot(str)
+    def _on_known(self, source: str) -> None:
+        self.source.setText(source)
+
     @Slot()
     def _on_import(self) -> None:
+        self.error.set("")
         self.accepted.emit(self.arguments())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        wide = self.width() >= _TWO_COLUMNS
+        way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        if self._columns.direction() != way:
+            self._columns.setDirection(way)
+        super().resizeEvent(event)
+
+
+def known_names(session: Session) -> list[str]:
+    """The data sets that come by name, where a format knows some."""
+    for descriptor in session.registry.formats():
+        if descriptor.id == "torchvision":
+            names = getattr(descriptor.load(), "NAMES", ())
+            return [str(name) for name in names]
+    return []
 
 
 def name_from(source: str) -> str:
     """A name for a data set from its folder's: letters, digits, dot, hyphen and underscore."""
-    stem = Path(source.strip()).stem
+    path = Path(source.strip().removeprefix(SCHEME))
+    stem = path.name
+    for suffix in reversed(path.suffixes):
+        stem = stem.removesuffix(suffix) if suffix.lower() in _SUFFIXES else stem
+    if stem.lower() in _SAYS_NOTHING and path.parent.name:
+        stem = path.parent.name
     return re.sub(r"[^\w.-]+", "-", stem).strip("-.")
-
-
-def _form() -> QFormLayout:
-    form = QFormLayout()
-    form.setHorizontalSpacing(16)
-    form.setVerticalSpacing(10)
-    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    return form
-
-
-def _share(name: str, value: float) -> QDoubleSpinBox:
-    share = QDoubleSpinBox()
-    share.setRange(0, 100)
-    share.setDecimals(1)
-    share.setValue(value)
-    share.setSuffix(" %")
-    share.setFixedWidth(100)
-    padded(share)
-    share.setAccessibleName(f"{name} part in percent")
-    return share

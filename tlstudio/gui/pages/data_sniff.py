@@ -1,46 +1,130 @@
-"""Which format a source is in, asked of every format that the plugins offer."""
+"""What a source looks like, asked of every format that the plugins offer. No Qt: it runs off the window's thread."""
 
 import dataclasses
+import itertools
 import os
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tlstudio.api.dataset_format import Configurable, Looks, Sniffed
 from tlstudio.api.errors import StudioError
 
 if TYPE_CHECKING:
     from tlstudio.api.dataset_format import FormatDescriptor
 
 SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+_NAMES, _NAMES_S = 500, 0.3  # paths for the preview of patterns, and the seconds to look for them
+SCHEME = "torchvision:"
 
 
 @dataclasses.dataclass(frozen=True)
-class Sniffed:
-    """``sentence`` says what the source looks like; ``has_splits``: it brings a split of its own."""
+class Look:
+    """What one format sees. ``problem``: why it cannot be used though it recognises the source."""
 
-    sentence: str
-    format: str = ""
-    has_splits: bool = False
-
-
-def sniff(formats: "list[FormatDescriptor]", source: Path) -> Sniffed:
-    """Looks at the disk; call it off the window's thread."""
-    if not source.exists():
-        return Sniffed(f"There is nothing at {source}.")
-    best, sureness = None, 0.0
-    for descriptor in formats:
-        try:
-            found = float(descriptor.load()().sniff(source))
-        except (StudioError, OSError):
-            continue
-        if found > sureness:
-            best, sureness = descriptor, found
-    if best is None:
-        return Sniffed("No format recognises it. Pictures are expected in one folder for each class, or a CSV.")
-    has_splits = source.is_dir() and bool(_folders(source) & SPLIT_NAMES)
-    extra = " It brings its own split." if has_splits else ""
-    return Sniffed(f"Looks like: {best.title}.{extra}", best.id, has_splits)
+    format: str
+    title: str
+    seen: Sniffed
+    problem: str = ""
 
 
-def _folders(source: Path) -> set[str]:
-    with os.scandir(source) as entries:
-        return {entry.name.lower() for entry in entries if entry.is_dir()}
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """``looks``: of the formats that recognise the source, the surest first; ``problem``: why there are none;
+    ``names``: some of its paths."""
+
+    source: str
+    looks: tuple[Look, ...] = ()
+    problem: str = ""
+    names: tuple[str, ...] = ()
+
+    def of(self, format_id: str) -> Look | None:
+        return next((look for look in self.looks if look.format == format_id), None)
+
+
+def survey(formats: "list[FormatDescriptor]", source: str) -> Survey:
+    """Looks at the disk. ``source``: a path, or ``torchvision:NAME``."""
+    known = source.lower().startswith(SCHEME)
+    path = Path(source) if known else Path(source).expanduser()
+    if not known and not path.exists():
+        return Survey(source, problem=f"There is nothing at {source}.")
+    looks = [found for descriptor in formats if (found := look(descriptor, path)) is not None]
+    looks.sort(key=lambda found: (bool(found.problem), -found.seen.sure))
+    if not looks:
+        return Survey(source, problem=_unrecognised(path, known))
+    return Survey(source, tuple(looks), "", () if known else tuple(some_names(path)))
+
+
+def look(
+    descriptor: "FormatDescriptor", path: Path, task: str = "", options: Mapping[str, Any] | None = None
+) -> Look | None:
+    """What one format sees, for a task and with options that the user chose; ``None``: it is not its own."""
+    try:
+        reader = descriptor.load()()
+        if isinstance(reader, Configurable) and (task or options):
+            reader.configure(descriptor.options.model_validate(dict(options or {})), task or "auto")
+        if isinstance(reader, Looks):
+            seen = reader.look(path)
+        else:
+            sure = float(reader.sniff(path))
+            seen = Sniffed(
+                sure=sure,
+                modality=descriptor.modality,
+                task=descriptor.task,
+                has_splits=_has_split_folders(path),
+            )
+    except StudioError as error:
+        return Look(descriptor.id, descriptor.title, Sniffed(sure=0.01), str(error))
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the other formats must go on
+        reason = f"It failed while looking at the source: {error or type(error).__name__}."
+        return Look(descriptor.id, descriptor.title, Sniffed(sure=0.0), reason) if task or options else None
+    return Look(descriptor.id, descriptor.title, seen) if seen.sure > 0 else None
+
+
+def some_names(path: Path) -> Iterator[str]:
+    """The first paths below a folder, spread over its subfolders, relative and with ``/``."""
+    if path.is_file():
+        yield path.name
+        return
+    until = time.monotonic() + _NAMES_S
+    try:
+        tops = sorted(entry.path for entry in os.scandir(path) if entry.is_dir())
+    except OSError:
+        return
+    each = max(5, _NAMES // max(1, len(tops)))
+    found = itertools.chain(_files(path, path, _NAMES, deep=False), *(_files(path, Path(t), each) for t in tops))
+    for name in itertools.islice(found, _NAMES):
+        yield name
+        if time.monotonic() > until:
+            return
+
+
+def _files(root: Path, folder: Path, most: int, *, deep: bool = True) -> Iterator[str]:
+    count = 0
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for name in files:
+            if not name.startswith("."):
+                shown = os.path.relpath(os.path.join(parent, name), root).replace(os.sep, "/")
+                yield shown.encode("utf-8", "backslashreplace").decode("utf-8")
+                count += 1
+                if count >= most:
+                    return
+        if not deep:
+            return
+
+
+def _has_split_folders(path: Path) -> bool:
+    if not path.is_dir():
+        return False
+    with os.scandir(path) as entries:
+        return bool(SPLIT_NAMES & {entry.name.lower() for entry in entries if entry.is_dir()})
+
+
+def _unrecognised(path: Path, known: bool) -> str:
+    if known:
+        return f"No plugin knows a data set of the name {path}. Choose one from the list."
+    if path.is_file():
+        return f"No format recognises {path.name}. Tables (CSV, JSONL, Parquet), archives and MNIST files are read."
+    return "No format recognises this folder. Usual is one subfolder for each class, or a table that names files."

@@ -1,26 +1,34 @@
-"""The metrics of a split as a row of cards: the value, and where it lies with a probability of 95 %."""
+"""The metrics of a split as a row of cards: the value, where it lies with a probability of 95 %, and the baseline."""
 
 from collections.abc import Mapping
 
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from tlstudio.api.metric import MetricDescriptor
 from tlstudio.gui import theme
-from tlstudio.gui.pages.results_data import SplitResults
+from tlstudio.gui.pages.results_data import FIGURES, WEAKEST, SplitResults
 from tlstudio.gui.plots.curves import metric_title
 from tlstudio.gui.widgets.kit import ElidedLabel, small_label
 
-_ORDER = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc_macro", "precision_macro", "recall_macro")
+_ORDER = {
+    "classification": (
+        "accuracy", "balanced_accuracy", "f1_macro", "roc_auc_macro", "precision_macro", "recall_macro",
+    ),
+    "multilabel": ("f1_macro", "pr_auc_macro", "accuracy", "roc_auc_macro", "precision_macro", "recall_macro"),
+    "regression": ("mae", "rmse", "r2"),
+    "segmentation": ("miou", "dice", "accuracy"),
+}  # fmt: skip
+_WORST = {"classification": "Weakest class", "multilabel": "Weakest label", "regression": "Hardest number"}
 _LEAST = 116
-_PERCENT = ("accuracy", "balanced_accuracy")
 
 
 class _MetricCard(QFrame):
-    def __init__(self, title: str, value: str, beside: str, tip: str) -> None:
+    def __init__(self, title: str, value: str, beside: str, below: str, tip: str) -> None:
         super().__init__()
         self.setObjectName("card")
         self.setMinimumWidth(_LEAST)
-        self.setAccessibleName(f"{title}: {value} {beside}")
+        self.setAccessibleName(f"{title}: {value} {beside}{f', {below}' if below else ''}")
         self.setToolTip(tip)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 10, 10, 10)
@@ -30,18 +38,20 @@ class _MetricCard(QFrame):
         number = ElidedLabel(value)
         number.setFont(theme.scaled_font(20, bold=True))
         number.setStyleSheet("font-size: 20px; font-weight: 600;")
-        interval = small_label(beside, wrap=False)
-        interval.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        for widget in (name, number, interval):
-            layout.addWidget(widget)
+        layout.addWidget(name)
+        layout.addWidget(number)
+        for text in (beside, below):
+            line = small_label(text, wrap=False)
+            line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            layout.addWidget(line)
 
 
 class MetricCards(QWidget):
-    """``titles`` maps a metric's id to its title and description, from the registry."""
+    """``metrics`` are the registry's: they say what a metric is called, and how it is written."""
 
-    def __init__(self, titles: Mapping[str, tuple[str, str]], parent: QWidget | None = None) -> None:
+    def __init__(self, metrics: list[MetricDescriptor], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._titles = dict(titles)
+        self._known: Mapping[str, MetricDescriptor] = {metric.id: metric for metric in metrics}
         self._cards: list[QWidget] = []
         self.setMinimumWidth(260)
         self._grid = QGridLayout(self)
@@ -57,19 +67,27 @@ class MetricCards(QWidget):
                 widget.deleteLater()
         if split is None:
             return
-        names = [name for name in split.metrics if not name.endswith(("_low", "_high"))]
-        names.sort(key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
-        cards: list[QWidget] = [self._card(split, name) for name in names if not name.endswith("loss")][:6]
-        if split.classes:
-            weakest = min((row for row in split.classes if row.support), key=lambda row: row.recall, default=None)
-            if weakest is not None:
-                tip = "The class of which the smallest share was found"
-                cards.append(_MetricCard("Weakest class", weakest.name, f"recall {weakest.recall:.2f}", tip))
+        order = _ORDER.get(split.task, ())
+        names = [name for name in split.metrics if not name.endswith(("_low", "_high", "loss"))]
+        names.sort(key=lambda name: (order.index(name) if name in order else len(order), name))
+        cards: list[QWidget] = [self._card(split, name) for name in names[:6]]
+        cards += self._weakest(split)
         for column, card in enumerate(cards):
             self._grid.addWidget(card, 0, column)
             self._grid.setColumnStretch(column, 1)
         self._cards = cards
         self._fit()
+
+    def _weakest(self, split: SplitResults) -> list[QWidget]:
+        key = WEAKEST.get(split.task, "")
+        known = [(value, row.name) for row in split.rows if (value := row.values.get(key)) is not None]
+        if len(known) < 2:
+            return []
+        value, name = min(known)
+        title = next(title for one, title, _ in FIGURES[split.task] if one == key)
+        beside = f"{title if title.isupper() or title[1:].isupper() else title.lower()} {value:.2f}"
+        tip = f"What the model does worst, by {title}"
+        return [_MetricCard(_WORST.get(split.task, "Weakest class"), name, beside, "", tip)]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -84,17 +102,25 @@ class MetricCards(QWidget):
             self._grid.setColumnStretch(place, 1 if shown else 0)
 
     def _card(self, split: SplitResults, name: str) -> QWidget:
-        title, about = self._titles.get(name, (metric_title(name).removeprefix("Validation "), ""))
-        title = title[:1].upper() + title[1:]
+        known = self._known.get(name)
+        title = known.title if known else metric_title(name).removeprefix("Validation ")
+        title, about = title[:1].upper() + title[1:], known.description if known else ""
+        percent = known.percent if known else name in ("accuracy", "balanced_accuracy")
         value, low, high = (split.metrics.get(key) for key in (name, f"{name}_low", f"{name}_high"))
-        beside = ""
+        beside = below = ""
+        tips = [about]
         if low is not None and high is not None:
-            beside = f"{_shown(name, low, bare=True)} – {_shown(name, high, bare=True)}"
-        tip = f"{about}\nIn brackets of 95 % probability: {beside}" if beside else about
-        return _MetricCard(title, _shown(name, value or 0.0), beside, tip.strip())
+            beside = f"{shown(low, percent, bare=True)} – {shown(high, percent, bare=True)}"
+            tips.append(f"In brackets of 95 % probability: {beside}")
+        if name in split.baseline:
+            below = f"baseline {shown(split.baseline[name], percent)}"
+            tips.append(f"The baseline looks at nothing: {split.baseline_name}.")
+        tip = "\n".join(line for line in tips if line)
+        return _MetricCard(title, shown(value or 0.0, percent), beside, below, tip)
 
 
-def _shown(name: str, value: float, *, bare: bool = False) -> str:
-    if name in _PERCENT:
+def shown(value: float, percent: bool, *, bare: bool = False) -> str:
+    """Shares in percent or to two places; larger numbers to four digits."""
+    if percent:
         return f"{value * 100:.1f}" if bare else f"{value * 100:.1f} %"
-    return f"{value:.2f}"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.4g}"

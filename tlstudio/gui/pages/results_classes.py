@@ -14,57 +14,67 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
-from tlstudio.gui.pages.results_data import ClassRow
+from tlstudio.gui.pages.results_data import FIGURES, WEAKEST, Row
 
 SORT = Qt.ItemDataRole.UserRole
 Index = QModelIndex | QPersistentModelIndex
-_TITLES = ("Class", "Precision", "Recall", "F1", "Pictures")
-_WIDTHS = {1: 88, 2: 72, 3: 58, 4: 84}
-_TIPS = (
-    "",
-    "Of what was called this, the share that is",
-    "Of what is this, the share that was found",
-    "Between precision and recall (harmonic mean)",
-    "How many pictures of the split are this",
-)
+_WIDTH = 90
 
 
 class _Model(QAbstractTableModel):
+    """The first column is the name, the others what ``FIGURES`` lists for the task."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.rows: list[ClassRow] = []
+        self.rows: list[Row] = []
+        self.figures = FIGURES["classification"]
+        self.first = "Class"
 
-    def set_rows(self, rows: list[ClassRow]) -> None:
+    def set_rows(self, rows: list[Row], task: str) -> None:
         self.beginResetModel()
-        self.rows = rows
+        self.rows, self.figures = rows, FIGURES.get(task, ())
+        self.first = {"multilabel": "Label", "regression": "Number"}.get(task, "Class")
         self.endResetModel()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         return 0 if parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
-        return 0 if parent.isValid() else len(_TITLES)
+        return 0 if parent.isValid() else 1 + len(self.figures)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
         if orientation == Qt.Orientation.Horizontal:
             if role == Qt.ItemDataRole.DisplayRole:
-                return f"{_TITLES[section]}   " if section else _TITLES[0]  # room for the sort mark
+                return f"{self.figures[section - 1][1]}   " if section else self.first  # room for the sort mark
             if role == Qt.ItemDataRole.ToolTipRole:
-                return _TIPS[section]
+                return self.figures[section - 1][2] if section else ""
             if role == Qt.ItemDataRole.TextAlignmentRole:
                 return _side(section)
         return None
 
     def data(self, index: Index, role: int = 0) -> Any:
-        row = self.rows[index.row()]
-        value = (row.name, row.precision, row.recall, row.f1, row.support)[index.column()]
+        row, column = self.rows[index.row()], index.column()
+        key = self.figures[column - 1][0] if column else ""
+        value = row.values.get(key) if column else row.name
         if role == SORT:
-            return value
+            return value if value is not None else float("-inf")
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return f"{value:.2f}" if isinstance(value, float) else str(value)
+            return _text(key, value)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _side(index.column())
+            return _side(column)
         return None
+
+
+def _text(key: str, value: float | str | None) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    if key == "support":
+        return f"{int(value):,}"
+    if key in ("share", "predicted_share"):
+        return f"{100 * value:.1f} %"
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.4g}"
 
 
 class ClassTable(QTableView):
@@ -92,17 +102,29 @@ class ClassTable(QTableView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
-        for column, width in _WIDTHS.items():
-            header.resizeSection(column, width)
-        self.sortByColumn(3, Qt.SortOrder.AscendingOrder)  # the weakest first: that is where to look
+        self._task = ""
         self.selectionModel().currentRowChanged.connect(self._on_row_changed)
 
-    def set_rows(self, rows: list[ClassRow]) -> None:
-        self._model.set_rows(rows)
+    def set_rows(self, rows: list[Row], task: str = "classification") -> None:
+        """The weakest stand first until the user sorts otherwise: that is where to look."""
+        self._model.set_rows(rows, task)
+        if task != self._task:
+            self._task = task
+            keys = [key for key, _, _ in self._model.figures]
+            weakest = "f1" if task == "classification" else WEAKEST.get(task, "")
+            if weakest in keys:
+                self.sortByColumn(1 + keys.index(weakest), Qt.SortOrder.AscendingOrder)
+        self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.setColumnWidth(0, max(110, self.viewport().width() - sum(_WIDTHS.values())))
+        self._fit()
+
+    def _fit(self) -> None:
+        others = len(self._model.figures)
+        for column in range(1, 1 + others):
+            self.setColumnWidth(column, _WIDTH)
+        self.setColumnWidth(0, max(110, self.viewport().width() - others * _WIDTH))
 
     @Slot(QModelIndex, QModelIndex)
     def _on_row_changed(self, now: QModelIndex, _before: QModelIndex) -> None:

@@ -9,31 +9,64 @@ import numpy as np
 import numpy.typing as npt
 
 from tlstudio.api.errors import ProjectError
-from tlstudio.project import Project
 
 SPLIT_TITLES = {"test": "test", "val": "validation", "train": "training"}
 
+FIGURES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "classification": (
+        ("precision", "Precision", "Of what was called this, the share that is"),
+        ("recall", "Recall", "Of what is this, the share that was found"),
+        ("f1", "F1", "Between precision and recall (harmonic mean)"),
+        ("support", "Items", "How many of the split are this"),
+    ),
+    "multilabel": (
+        ("precision", "Precision", "Of what was given this label, the share that has it"),
+        ("recall", "Recall", "Of what has this label, the share that was given it"),
+        ("f1", "F1", "Between precision and recall (harmonic mean)"),
+        ("pr_auc", "PR-AUC", "Average precision over all thresholds"),
+        ("support", "Items", "How many of the split have this label"),
+    ),
+    "regression": (
+        ("mae", "Mean error", "Mean of the absolute error, in the unit of the values"),
+        ("rmse", "RMSE", "Root of the mean squared error: large errors weigh more"),
+        ("r2", "R²", "Share of the variance that is explained"),
+        ("bias", "Bias", "Mean of prediction minus truth: above zero, it says too much"),
+    ),
+    "segmentation": (
+        ("iou", "IoU", "Pixels that are predicted and true, as a share of those that are either"),
+        ("dice", "Dice", "Between precision and recall of the pixels (harmonic mean)"),
+        ("share", "True", "Share of all pixels that are this"),
+        ("predicted_share", "Predicted", "Share of all pixels that were called this"),
+    ),
+}
+"""What the table says of each class, or number: its key in ``results.json``, its title, what it means."""
+WEAKEST = {"classification": "recall", "multilabel": "f1", "regression": "r2", "segmentation": "iou"}
+
 
 @dataclasses.dataclass(frozen=True)
-class ClassRow:
-    """Shares between 0 and 1; ``support`` is the number of pictures that truly are of this class."""
+class Row:
+    """One class, or one number. ``None`` where a figure is not defined on the split; ``predicted``: how many items
+    were given a label.
+    """
 
     name: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
+    values: dict[str, float | None]
 
 
 @dataclasses.dataclass(frozen=True)
 class SplitResults:
-    """``confusion`` is int64 ``[truth, prediction]``; ``metrics`` hold ``name``, ``name_low``, ``name_high``."""
+    """``confusion`` is int64 ``[truth, prediction]``, of items or of pixels, ``[0, 0]`` where there is none;
+    ``metrics`` hold ``name``, ``name_low``, ``name_high``; ``baseline`` what a model without input reaches.
+    """
 
     name: str
     n: int
     metrics: dict[str, float]
     confusion: npt.NDArray[np.int64]
-    classes: list[ClassRow]
+    rows: list[Row]
+    task: str = "classification"
+    baseline: dict[str, float] = dataclasses.field(default_factory=dict)
+    baseline_name: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,18 +74,7 @@ class RunResults:
     run_id: int
     class_names: list[str]
     splits: dict[str, SplitResults]
-
-
-@dataclasses.dataclass(frozen=True)
-class Shot:
-    """One picture with what was said of it. ``probability`` is that of the predicted class, 0 to 1."""
-
-    item_id: int
-    path: str
-    sha256: str
-    truth: str
-    predicted: str
-    probability: float
+    task: str = "classification"
 
 
 def read_results(run_id: int, folder: Path) -> RunResults:
@@ -61,60 +83,38 @@ def read_results(run_id: int, folder: Path) -> RunResults:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         names = [str(name) for name in content["class_names"]]
-        splits = {name: _split(name, part, len(names)) for name, part in content["splits"].items()}
+        task = str(content.get("task", "classification"))
+        splits = {name: _split(name, part, len(names), task) for name, part in content["splits"].items()}
     except FileNotFoundError:
         raise ProjectError(
             f"Run {run_id} has no results yet: {path.name} is not in its folder. They are written when it ends."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProjectError(f"The results of run {run_id} in {path} cannot be read: {error}.") from error
-    return RunResults(run_id, names, splits)
+    return RunResults(run_id, names, splits, task)
 
 
-def _split(name: str, part: dict[str, Any], classes: int) -> SplitResults:
+def _split(name: str, part: dict[str, Any], classes: int, task: str) -> SplitResults:
+    task = str(part.get("task", task))
+    keys = [*(key for key, _, _ in FIGURES.get(task, ())), "predicted"]
     rows = [
-        ClassRow(str(r["name"]), float(r["precision"]), float(r["recall"]), float(r["f1"]), int(r["support"]))
-        for r in part.get("per_class", [])
+        Row(str(row["name"]), {key: None if row.get(key) is None else float(row[key]) for key in keys})
+        for row in part.get("per_class", part.get("per_target", []))
     ]
-    confusion = np.asarray(part["confusion"], dtype=np.int64).reshape(classes, classes)
-    values = {key: float(value) for key, value in part["metrics"].items() if value is not None}
-    return SplitResults(name, int(part["n"]), values, confusion, rows)
+    confusion = np.zeros((0, 0), np.int64)
+    if "confusion" in part:
+        confusion = np.asarray(part["confusion"], dtype=np.int64).reshape(classes, classes)
+    return SplitResults(
+        name=name,
+        n=int(part["n"]),
+        metrics=_numbers(part["metrics"]),
+        confusion=confusion,
+        rows=rows,
+        task=task,
+        baseline=_numbers(part.get("baseline", {})),
+        baseline_name=str(part.get("baseline_name", "")),
+    )
 
 
-def read_shots(project: Project, run_id: int, split: str, truth: int, predicted: int, most: int = 500) -> list[Shot]:
-    """The pictures of one cell of the confusion matrix, the surest mistakes first.
-
-    Raises :class:`ProjectError` where the run's predictions cannot be read.
-    """
-    run = project.run(run_id)
-    path = project.run_dir(run_id) / "predictions" / f"{split}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            logits, targets, item_ids = stored["logits"], stored["targets"], stored["item_ids"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ProjectError(f"The predictions of run {run_id} in {path} cannot be read: {error}.") from error
-    guesses = logits.argmax(axis=1)
-    hits = np.flatnonzero((targets == truth) & (guesses == predicted))
-    shifted = logits[hits] - logits[hits].max(axis=1, keepdims=True)
-    sure = 1.0 / np.exp(shifted).sum(axis=1)
-    order = np.argsort(-sure, kind="stable")[:most]
-    manifest = project.manifest(run.dataset, run.revision)
-    data = manifest.splits[split]
-    where = {item_id: position for position, item_id in enumerate(data.item_ids)}
-    names = manifest.class_names
-    shots = []
-    for index in order:
-        item_id = int(item_ids[hits[index]])
-        position = where.get(item_id)
-        if position is not None:
-            shots.append(
-                Shot(
-                    item_id,
-                    data.paths[position],
-                    data.hashes[position],
-                    names[truth],
-                    names[predicted],
-                    float(sure[index]),
-                )
-            )
-    return shots
+def _numbers(values: dict[str, Any]) -> dict[str, float]:
+    return {key: float(value) for key, value in values.items() if value is not None}

@@ -1,15 +1,16 @@
-"""Pictures in a strip, with what was said of them."""
+"""Items in a strip, with what was said of them."""
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Slot
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from tlstudio.gui import icons, theme
+from tlstudio.gui.models.pictures import Preview
 from tlstudio.gui.models.thumbnails import Thumbnails
-from tlstudio.gui.pages.results_data import Shot
-from tlstudio.gui.pages.run_words import share
+from tlstudio.gui.pages.results_items import Shot
+from tlstudio.places import printable
 
 SHOT = Qt.ItemDataRole.UserRole
 PICTURE = QSize(148, 111)
@@ -34,9 +35,9 @@ class _Model(QAbstractListModel):
         if role == SHOT:
             return shot
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{shot.path}\n{shot.truth} → {shot.predicted}, {share(shot.probability)}"
+            return "\n".join(line for line in (printable(shot.path), shot.text, shot.spoken) if line)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return f"{shot.truth}, called {shot.predicted}, {share(shot.probability)}"
+            return shot.spoken
         return None
 
 
@@ -60,7 +61,12 @@ class _Delegate(QStyledItemDelegate):
         clip.addRoundedRect(frame, 7, 7)
         painter.fillPath(clip, tokens.color("neutral_soft"))
         pixmap = self._thumbnails.get(shot.sha256)
-        if pixmap is not None:
+        if shot.text:
+            painter.setFont(theme.scaled_font(11))
+            painter.setPen(tokens.color("text"))
+            words = int(Qt.TextFlag.TextWrapAnywhere) | int(Qt.TextFlag.TextWordWrap)
+            painter.drawText(frame.adjusted(8, 6, -8, -6), words, shot.text)
+        elif pixmap is not None:
             painter.setClipPath(clip)
             whole = pixmap.size().scaled(frame.size().toSize(), Qt.AspectRatioMode.KeepAspectRatioByExpanding)
             target = QRectF(0, 0, whole.width(), whole.height())
@@ -73,24 +79,24 @@ class _Delegate(QStyledItemDelegate):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(tokens.color("accent" if chosen else "line"), 2 if chosen else 1))
         painter.drawRoundedRect(frame, 7, 7)
-        right = shot.truth == shot.predicted
         font = theme.scaled_font(12, bold=True)
-        words = f"{'✓' if right else '→'} {shot.predicted}"
-        sure = share(shot.probability).replace(".0", "") if shot.probability > 0.9995 else f"{shot.probability:.0%}"
-        sure = sure.replace("%", " %") if " " not in sure else sure
+        words = f"{'✓' if shot.right else '→'} {shot.predicted}"
+        sure = shot.sure
         metrics = QFontMetrics(font)
         area = QRectF(frame.left(), frame.bottom() + 4, frame.width(), 20)
         room = area.width() - metrics.horizontalAdvance(sure) - 8
         text = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, int(room))
         painter.setFont(font)
-        painter.setPen(tokens.color("ok" if right else "error"))
+        painter.setPen(tokens.color("ok" if shot.right else "error"))
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, sure)
         painter.restore()
 
 
 class PictureStrip(QListView):
-    """Pictures from left to right, in as many lines as fit."""
+    """Items from left to right, in as many lines as fit. ``shot_chosen`` carries a :class:`Shot`."""
+
+    shot_chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -105,8 +111,22 @@ class PictureStrip(QListView):
         self.setUniformItemSizes(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setAccessibleName("Pictures of the chosen cell")
+        self.setAccessibleName("Items of the choice")
         self.verticalScrollBar().valueChanged.connect(self._want)
+        self.selectionModel().currentChanged.connect(self._on_current)
+
+    def set_preview(self, preview: Preview | None) -> None:
+        """How items are drawn that are no pictures."""
+        self.thumbnails.set_preview(preview)
+
+    @property
+    def shots(self) -> list[Shot]:
+        return self._model.shots
+
+    @Slot(QModelIndex, QModelIndex)
+    def _on_current(self, now: QModelIndex, _before: QModelIndex) -> None:
+        if now.isValid():
+            self.shot_chosen.emit(self._model.shots[now.row()])
 
     def set_shots(self, shots: list[Shot]) -> None:
         self._model.set_shots(shots)
@@ -124,7 +144,7 @@ class PictureStrip(QListView):
         across = max(1, self.viewport().width() // (PICTURE.width() + 14))
         rows = self.viewport().height() // (PICTURE.height() + 34) + 2
         shots = self._model.shots[first : first + across * rows]
-        self.thumbnails.want([(shot.sha256, shot.path) for shot in shots])
+        self.thumbnails.want([(shot.sha256, shot.path) for shot in shots if not shot.text])
 
     @Slot(str)
     def _on_ready(self, _key: str) -> None:

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QPoint, QRectF
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QGraphicsView, QMenu
 
@@ -19,23 +19,24 @@ def write_chart(chart: Chart, path: Path) -> None:
         case ".csv":
             _write_csv(chart, path)
         case ".svg":
-            _write_svg(chart, path)
+            write_svg(chart, path, chart.title, chart.colours.background)
         case _:
             if not chart.grab().save(str(path), "PNG"):
                 raise OSError(f"The picture could not be written to {path}.")
 
 
-def _write_svg(chart: Chart, path: Path) -> None:
+def write_svg(view: QGraphicsView, path: Path, title: str, background: QColor) -> None:
+    """What ``view`` shows, as a drawing. Raises ``OSError``."""
     buffer = QBuffer()
     buffer.open(QBuffer.OpenModeFlag.WriteOnly)
     drawing = QSvgGenerator()
     drawing.setOutputDevice(buffer)
-    drawing.setTitle(chart.title)
-    drawing.setSize(chart.size())
-    drawing.setViewBox(chart.rect())
+    drawing.setTitle(title)
+    drawing.setSize(view.size())
+    drawing.setViewBox(view.rect())
     painter = QPainter(drawing)
-    painter.fillRect(chart.rect(), chart.colours.background)
-    QGraphicsView.render(chart, painter, QRectF(chart.rect()), chart.rect())
+    painter.fillRect(view.rect(), background)
+    QGraphicsView.render(view, painter, QRectF(view.rect()), view.rect())
     painter.end()
     path.write_bytes(bytes(buffer.data().data()))
 

@@ -1,4 +1,4 @@
-"""Classes with their counts as bars; a click, or Enter, filters by one. Draws only what is seen."""
+"""Classes with their keys and their counts as bars; a click, or Enter, filters by one. Draws only what is seen."""
 
 from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
@@ -8,6 +8,7 @@ from tlstudio.gui import theme
 
 ROW = 26
 _SHOWN = 12  # rows before it scrolls
+_KEY = 24  # pixels for the key of a class
 
 
 class ClassBars(QAbstractScrollArea):
@@ -18,6 +19,7 @@ class ClassBars(QAbstractScrollArea):
         self._names: list[str] = []
         self._counts: dict[str, int] = {}
         self._largest = 1
+        self._keys = ""
         self.chosen = ""
         self._current = 0
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
@@ -25,12 +27,14 @@ class ClassBars(QAbstractScrollArea):
         self.viewport().setAutoFillBackground(False)
         self.viewport().setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Classes with the number of pictures in each")
+        self.setAccessibleName("Classes with the number of items in each")
 
-    def show_counts(self, counts: dict[str, int]) -> None:
-        self._names, self._counts = list(counts), counts
+    def show_counts(self, counts: dict[str, int], keys: str = "") -> None:
+        """``keys``: one character for each of the first classes, which relabels to it."""
+        if list(counts) != self._names:
+            self._current = 0
+        self._names, self._counts, self._keys = list(counts), counts, keys
         self._largest = max(counts.values(), default=1) or 1
-        self._current = 0
         self.setFixedHeight(ROW * min(_SHOWN, max(1, len(counts))) + 2)
         self.setAccessibleDescription(", ".join(f"{n} {c}" for n, c in list(counts.items())[:30]))
         self._update_bar()
@@ -65,7 +69,8 @@ class ClassBars(QAbstractScrollArea):
         width = self.viewport().width()
         number_width = metrics.horizontalAdvance(f"{self._largest:,}") + 8
         widest = max((metrics.horizontalAdvance(n) for n in self._names[:200]), default=0) + 14
-        name_width = min(max(60, widest), int(width * 0.45))
+        left = _KEY if self._keys else 0
+        name_width = left + min(max(60, widest), int(width * 0.45))
         offset = self.verticalScrollBar().value()
         first = offset // ROW
         for index in range(first, min(len(self._names), (offset + self.viewport().height()) // ROW + 1)):
@@ -79,9 +84,11 @@ class ClassBars(QAbstractScrollArea):
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.setPen(QPen(tokens.color("accent"), 1))
                 painter.drawRoundedRect(QRectF(area).adjusted(0.5, 1.5, -0.5, -1.5), 5, 5)
+            if index < len(self._keys):
+                self._paint_key(painter, QRectF(4, area.top() + 4, 17, ROW - 8), self._keys[index])
             painter.setPen(tokens.color("accent" if name == self.chosen else "text"))
-            shown = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, name_width - 10)
-            painter.drawText(area.adjusted(6, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, shown)
+            shown = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, name_width - left - 10)
+            painter.drawText(area.adjusted(left + 6, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, shown)
             painter.setPen(tokens.color("muted"))
             painter.drawText(
                 area.adjusted(0, 0, -6, 0),
@@ -96,10 +103,24 @@ class ClassBars(QAbstractScrollArea):
             painter.setBrush(QColor(tokens.series[0]))
             painter.drawRoundedRect(track, 3, 3)
 
+    @staticmethod
+    def _paint_key(painter: QPainter, area: QRectF, key: str) -> None:
+        tokens = theme.tokens()
+        painter.setBrush(tokens.color("background"))
+        painter.setPen(QPen(tokens.color("strong_line"), 1))
+        painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        painter.setPen(tokens.color("muted"))
+        font = painter.font()
+        painter.setFont(theme.scaled_font(11))
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, key.upper())
+        painter.setFont(font)
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         index = self._index(event.position().y())
         name = self._names[index] if 0 <= index < len(self._names) else ""
-        self.viewport().setToolTip(f"{name}: {self._counts[name]:,}. Click to see only these." if name else "")
+        key = f" The key {self._keys[index].upper()} gives this label." if name and index < len(self._keys) else ""
+        tip = f"{name}: {self._counts[name]:,}. Click to see only these.{key}" if name else ""
+        self.viewport().setToolTip(tip)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._pick(self._index(event.position().y()))

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from tlstudio.gui import text, theme
 
 NAMES = {"train": "training", "val": "validation", "test": "test"}
+_EXCLUDED = "excluded"
 _PATTERNS = {"val": Qt.BrushStyle.BDiagPattern, "test": Qt.BrushStyle.Dense6Pattern}
 
 
@@ -14,16 +15,20 @@ class SplitBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._counts: dict[str, int] = {}
+        self._excluded = 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def show_counts(self, counts: dict[str, int]) -> None:
+    def show_counts(self, counts: dict[str, int], excluded: int = 0) -> None:
+        """What is excluded stands below the bar, of which it is no part."""
         self._counts = {name: counts.get(name, 0) for name in NAMES}
-        self.setAccessibleName("Split: " + ", ".join(f"{NAMES[n]} {c}" for n, c in self._counts.items()))
+        self._excluded = excluded
+        words = [f"{NAMES[n]} {c}" for n, c in self._counts.items()] + ([f"excluded {excluded}"] if excluded else [])
+        self.setAccessibleName("Split: " + ", ".join(words))
         self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(240, 18 + 22 * len(NAMES))
+        return QSize(240, 18 + 22 * (len(NAMES) + bool(self._excluded)))
 
     minimumSizeHint = sizeHint
 
@@ -34,8 +39,9 @@ class SplitBar(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         total = sum(self._counts.values())
-        if not total:
+        if not total and not self._excluded:
             return
+        total = total or 1
         tokens = theme.tokens()
         colors = [QColor(tokens.series[i]) for i in (0, 1, 2)]
         painter = QPainter(self)
@@ -63,6 +69,11 @@ class SplitBar(QWidget):
             amount = f"{count:,}  ·  {text.percent(count, total)}"
             painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, amount)
             top += 22
+        if self._excluded:
+            line = QRectF(20, top, self.width() - 20, 22)
+            painter.setPen(tokens.color("muted"))
+            painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, _EXCLUDED)
+            painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, f"{self._excluded:,}")
 
     @staticmethod
     def _fill(painter: QPainter, area: QRectF, name: str, color: QColor) -> None:

@@ -1,0 +1,133 @@
+"""New splits for a data set that is there already: as a new revision, so that nothing is lost."""
+
+import re
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from tlstudio.api.errors import DataError, UsageError
+from tlstudio.api.events import Event, Message, Progress
+from tlstudio.control import Control
+from tlstudio.data.clusters import SplitItem
+from tlstudio.data.splitting import SplitResult, parse_plan, split
+
+if TYPE_CHECKING:
+    from tlstudio.project import Item, Project, RevisionInfo
+
+SAME_FOLDER = r"^(.*)/"
+"""The pattern whose group is the folder of a file."""
+_PAGE = 5_000
+
+
+def resplit_job(
+    control: Control, project: str, dataset: str, splits: str = "", group_by: str = "", time_by: str = "",
+    seed: int = 0, near: bool = True,
+) -> Generator[Event, None, dict[str, Any]]:  # fmt: skip
+    """The job ``resplit``: see :func:`resplit`."""
+    from tlstudio.project import Project
+
+    with Project.open(project) as opened:
+        total = opened.dataset(dataset).profile.items
+        yield Progress(done=0, total=total, unit="items", text="Splitting anew")
+        result, revision = resplit(
+            opened, dataset, splits=splits, group_by=group_by, time_by=time_by, seed=seed, near=near,
+            raise_if_stopped=control.raise_if_stopped,
+        )  # fmt: skip
+        for sentence in result.warnings:
+            yield Message(text=sentence, level="warning")
+        counts = opened.dataset(dataset).split_counts
+    return {
+        "dataset": dataset,
+        "revision": revision.revision,
+        "changed": revision.changed,
+        "splits": counts,
+        "split_note": result.note,
+        "warnings": result.warnings,
+    }
+
+
+def resplit(
+    project: "Project", dataset: str, *, splits: str = "", group_by: str = "", time_by: str = "", seed: int = 0,
+    near: bool = True, raise_if_stopped: Callable[[], None] = lambda: None,
+) -> "tuple[SplitResult, RevisionInfo]":  # fmt: skip
+    """Splits all items that are not excluded, as if they were imported now, and makes a revision of it.
+
+    ``splits`` as in :func:`tlstudio.data.splitting.parse_plan` (``folders`` is not possible: what the source said is
+    in the first revision); ``group_by``: a column of the data set's source, or a pattern with one group that is
+    looked for in the path; empty keeps the groups of the import. ``time_by``: the column with the time.
+    Raises ``StudioError``; the data set is then as it was.
+    """
+    plan = parse_plan(splits)
+    if splits.strip() == "folders":
+        raise UsageError("The splits of the source are those of the first revision: go back to it instead.")
+    group_of = group_finder(group_by)
+    items = []
+    ids = []
+    for item, columns in _items(project, dataset, needs_columns=bool(group_by or time_by)):
+        raise_if_stopped()
+        ids.append(item.id)
+        items.append((item, group_of(item, columns), columns.get(time_by, "") if time_by else ""))
+    _refuse_unknown(project, dataset, group_by, time_by, items)
+    strata = _strata(project, dataset, [item.value for item, _, _ in items])
+    result = split(
+        [
+            SplitItem(item.path, stratum, item.sha256, group=group, time=time, phash=item.phash if near else None)
+            for (item, group, time), stratum in zip(items, strata, strict=True)
+        ],
+        plan,
+        seed,
+    )
+    raise_if_stopped()
+    revision = project.resplit(dataset, zip(ids, result.splits, strict=True), result.note, result.warnings)
+    return result, revision
+
+
+def group_finder(group_by: str) -> "Callable[[Item, dict[str, str]], str]":
+    """A function of an item and its columns to its group. Raises :class:`UsageError` for an unusable pattern."""
+    if not group_by:
+        return lambda item, columns: item.group
+    try:
+        pattern = re.compile(group_by)
+    except re.error as error:
+        raise UsageError(f"'{group_by}' is no pattern that can be used for grouping: {error}.") from error
+
+    def find(item: "Item", columns: dict[str, str]) -> str:
+        if group_by in columns:
+            return columns[group_by]
+        match = pattern.search(item.path) if pattern.groups == 1 else None
+        return (match.group(1) or "") if match else ""
+
+    return find
+
+
+def _refuse_unknown(
+    project: "Project", dataset: str, group_by: str, time_by: str, items: "list[tuple[Item, str, str]]"
+) -> None:
+    if not items:
+        raise DataError(f"The data set '{dataset}' has no item that is not excluded; there is nothing to split.")
+    if group_by and not any(group for _, group, _ in items):
+        raise UsageError(
+            f"'{group_by}' is neither a column of '{dataset}' nor a pattern with exactly one group in parentheses that "
+            f"is found in the names of its files, such as _(\\w+)_ for what stands between two underscores."
+        )
+    if time_by and not any(time for _, _, time in items):
+        raise UsageError(f"'{time_by}' is no column of '{dataset}' that says when its items were made.")
+
+
+def _items(project: "Project", dataset: str, *, needs_columns: bool) -> "Iterator[tuple[Item, dict[str, str]]]":
+    from tlstudio.project import ItemFilter
+
+    view = project.view(dataset, ItemFilter())
+    for offset in range(0, view.count, _PAGE):
+        for item in view.page(offset, _PAGE):
+            if item.split != "excluded":
+                yield item, dict(project.meta(dataset, item.id)) if needs_columns else {}
+
+
+def _strata(project: "Project", dataset: str, values: list[str]) -> list[str]:
+    from tlstudio.api.task import TaskInfo
+    from tlstudio.registry import Registry
+
+    info = project.dataset(dataset)
+    task = Registry.discover().task(info.task).load()(TaskInfo(class_names=info.class_names))
+    strata: list[str] = task.strata(values)
+    return strata

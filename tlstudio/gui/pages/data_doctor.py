@@ -1,0 +1,316 @@
+"""The doctor: what is wrong with a data set, and what to do about it."""
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from tlstudio.gui import text
+from tlstudio.gui.models.thumbnails import Thumbnails
+from tlstudio.gui.pages.data_backbone import BackboneBox
+from tlstudio.gui.pages.data_findings import SEVERITIES, STRIP, FindingCard, ago, moment, write_report
+from tlstudio.gui.pages.data_view import DataView, duration_of, preview_of, rough
+from tlstudio.gui.session import Session
+from tlstudio.gui.widgets.job_panel import JobPanel
+from tlstudio.gui.widgets.kit import Banner, Card, button, muted_label, primary_button, scrolled, small_label
+
+if TYPE_CHECKING:
+    from tlstudio.project import DatasetInfo, Item, Project
+
+
+class DoctorView(DataView):
+    """Examines by the job ``doctor`` and shows the newest report. ``examined`` when a new one is there."""
+
+    examined = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self._report: dict[str, Any] | None = None
+        self._asked = 0
+        self._running_for = ""
+        self._cards: list[FindingCard] = []
+        self.thumbnails = Thumbnails(None, self)
+        area, column = scrolled()
+        self.layout_.addWidget(area)
+        column.addWidget(self._ask_card())
+        self.job = JobPanel("Examining")
+        self.job.finished.connect(self._on_examined)
+        self.job.stopped.connect(self._on_stopped)
+        self.job.failed.connect(self._on_failed)
+        self.job.hide()
+        column.addWidget(self.job)
+        self.banner = Banner()
+        column.addWidget(self.banner)
+        head = QHBoxLayout()
+        self.headline = QLabel()
+        self.headline.setObjectName("cardtitle")
+        self.when = muted_label(wrap=False)
+        self.save = button("Save report…", "down")
+        self.save.clicked.connect(self._on_save)
+        head.addWidget(self.headline)
+        head.addWidget(self.when)
+        head.addStretch(1)
+        head.addWidget(self.save)
+        self._head = QWidget()
+        self._head.setLayout(head)
+        head.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._head)
+        self._findings = QVBoxLayout()
+        self._findings.setSpacing(10)
+        column.addLayout(self._findings)
+        column.addStretch(1)
+        self._show_report(None)
+
+    def _ask_card(self) -> Card:
+        self.ask_card = Card("Have the data examined")
+        self.what = muted_label()
+        self.ask_card.body.addWidget(self.what)
+        self.backbone = BackboneBox(self.session, "Backbone that looks at the data")
+        self.backbone.currentIndexChanged.connect(self._on_chosen)
+        self.against = QComboBox()
+        self.against.setAccessibleName("Data set to compare with")
+        self.against.setToolTip("Tells whether the two differ so much that a model of one may fail on the other.")
+        self.against.currentIndexChanged.connect(self._on_chosen)
+        self.quick = QCheckBox("Quick: without a backbone")
+        self.quick.setToolTip("Files, copies, classes and sizes only; no probable label errors, outliers or shift.")
+        self.quick.toggled.connect(self._on_chosen)
+        self.examine = primary_button("Examine")
+        self.examine.clicked.connect(self.begin)
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addWidget(self.backbone, 3)
+        row.addWidget(self.against, 2)
+        row.addWidget(self.quick)
+        row.addStretch(1)
+        row.addWidget(self.examine)
+        self.ask_card.body.addLayout(row)
+        return self.ask_card
+
+    # ---- from outside
+
+    def show_dataset(self, dataset: "DatasetInfo") -> None:
+        another = self.dataset is None or self.dataset.id != dataset.id
+        super().show_dataset(dataset)
+        self.backbone.show_dataset(dataset)
+        self._fill_against(dataset)
+        project = self.session.project
+        if project is None:
+            return
+        self.thumbnails.set_folder(project.path / "cache" / "thumbnails")
+        self.thumbnails.set_preview(preview_of(self.session, dataset.modality))
+        if another:
+            self._show_report(None)
+            if not self.job.busy:
+                self.job.hide()
+            self.banner.set("")
+        self._read()
+        self._on_chosen()
+
+    def command(self) -> str:
+        if self.dataset is None:
+            return ""
+        parts = ["tlstudio", "data", "doctor", self.project_path, self.dataset.name]
+        if self.quick.isChecked():
+            parts.append("--quick")
+        elif self.backbone.backbone:
+            parts += ["--backbone", self.backbone.spelled]
+        if self._other():
+            parts += ["--against", self._other()]
+        return shlex.join(parts)
+
+    @Slot()
+    def begin(self) -> None:
+        if self.dataset is None or self.job.busy:
+            return
+        arguments: dict[str, Any] = {"project": self.project_path, "dataset": self.dataset.name}
+        if self.quick.isChecked():
+            arguments["quick"] = True
+        elif self.backbone.backbone:
+            arguments |= {"backbone": self.backbone.backbone, "weights": self.backbone.weights}
+        if self._other():
+            arguments["against"] = self._other()
+        self._running_for = self.dataset.name
+        self.banner.set("")
+        self.examine.setEnabled(False)
+        self.job.begin(f"Examining {self.dataset.name}")
+        self.job.follow(self.session.start_job("doctor", arguments, self.job.on_event))
+
+    # ---- choosing
+
+    def _other(self) -> str:
+        return str(self.against.currentData() or "") if not self.quick.isChecked() else ""
+
+    def _fill_against(self, dataset: "DatasetInfo") -> None:
+        chosen = self.against.currentData()
+        self.against.blockSignals(True)
+        self.against.clear()
+        self.against.addItem("No comparison", "")
+        for other in self.session.datasets:
+            if other.name != dataset.name and other.modality == dataset.modality:
+                self.against.addItem(f"Compare with {other.name}", other.name)
+        self.against.setCurrentIndex(max(0, self.against.findData(chosen)))
+        self.against.blockSignals(False)
+
+    @Slot()
+    def _on_chosen(self, *_chosen: object) -> None:
+        if self.dataset is None:
+            return
+        quick = self.quick.isChecked()
+        self.backbone.setEnabled(not quick)
+        self.against.setEnabled(not quick and self.against.count() > 1)
+        count = sum(self.dataset.split_counts.values())
+        seconds = duration_of(count, 0.0 if quick else self.backbone.gflops)
+        looks = "files that cannot be read, copies, near duplicates, leaks between the parts, classes and odd sizes"
+        if not quick:
+            looks += "; then, by the features of a backbone, probable label errors, outliers and shift"
+        self.what.setText(
+            f"It looks for {looks}. {text.plural(count, 'item')}, roughly {rough(seconds)}. Nothing is changed or "
+            f"deleted: you decide about every finding."
+        )
+        self.command_changed.emit(self.command())
+
+    # ---- the job
+
+    @Slot(dict)
+    def _on_examined(self, _result: dict[str, Any]) -> None:
+        self.job.hide()
+        self.examine.setEnabled(True)
+        self._read()
+        self.examined.emit()
+
+    @Slot()
+    def _on_stopped(self) -> None:
+        self.job.hide()
+        self.examine.setEnabled(True)
+        self.banner.set("Stopped. What was looked at is kept, so that the next time it goes on from there.", "neutral")
+
+    @Slot(str)
+    def _on_failed(self, _sentence: str) -> None:
+        self.examine.setEnabled(True)
+
+    # ---- the report
+
+    def _read(self) -> None:
+        project, dataset = self.session.project, self.dataset
+        if project is not None and dataset is not None:
+            self._asked += 1
+            asked = self._asked
+            self.session.background.submit(lambda: (asked, *_read_report(project, dataset.name)), self._on_read)
+
+    def _on_read(self, answer: "tuple[int, dict[str, Any] | None, dict[str, list[Item]]]") -> None:
+        asked, report, items = answer
+        if asked != self._asked or self.dataset is None:
+            return
+        self._show_report(report)
+        wanted = []
+        for card in self._cards:
+            card.show_items(items.get(card.kind, []))
+            wanted += [(self.thumbnails.key_of(i), i.place(self.dataset.root)) for i in items.get(card.kind, [])]
+        self.thumbnails.want(wanted)
+
+    def _show_report(self, report: dict[str, Any] | None) -> None:
+        self._report = report
+        while (entry := self._findings.takeAt(0)) is not None:
+            if widget := entry.widget():
+                widget.hide()
+                widget.deleteLater()
+        self._cards = []
+        self._head.setVisible(report is not None)
+        if report is None or self.dataset is None:
+            return
+        findings = report.get("findings", [])
+        self.headline.setText(text.plural(len(findings), "finding") if findings else "Nothing suspicious was found")
+        self.when.setText(self._provenance(report))
+        if not findings:
+            self._findings.addWidget(_calm(report))
+        for severity, title in SEVERITIES.items():
+            own = [one for one in findings if one.get("severity", "note") == severity]
+            if own:
+                label = small_label(f"{title} · {len(own)}")
+                self._findings.addWidget(label)
+            for one in own:
+                card = FindingCard(one, self.thumbnails)
+                card.asked.connect(self._on_asked)
+                card.opened.connect(self.item_asked)
+                self._cards.append(card)
+                self._findings.addWidget(card)
+        for sentence in report.get("skipped", ()):
+            self._findings.addWidget(small_label(f"Not looked at: {sentence}"))
+        self._tell_age(report)
+
+    def _provenance(self, report: dict[str, Any]) -> str:
+        created = float(report.get("created") or 0)
+        parts = [ago(time.time() - created) if created else "", f"revision {report.get('revision', '?')}"]
+        if report.get("quick"):
+            parts.append("quick")
+        elif report.get("backbone"):
+            parts.append(f"seen by {self._title_of(str(report['backbone']))}")
+        if report.get("against"):
+            parts.append(f"compared with {report['against']}")
+        self.when.setToolTip(moment(created) if created else "")
+        return " · ".join(part for part in parts if part)
+
+    def _title_of(self, backbone: str) -> str:
+        known = {one.id: one.title for one in self.session.registry.backbones()}
+        return known.get(backbone, backbone)
+
+    def _tell_age(self, report: dict[str, Any]) -> None:
+        assert self.dataset is not None
+        seen, now = int(report.get("revision") or 0), self.dataset.revision
+        if seen and seen != now:
+            self.banner.set(
+                f"The data changed since: this is about revision {seen}, and they are at revision {now}. Examine "
+                "them again; what did not change is not computed again.",
+                "warning",
+            )
+        elif not self.job.busy:
+            self.banner.set("")
+
+    @Slot(str)
+    def _on_asked(self, kind: str) -> None:
+        from tlstudio.project import ItemFilter
+
+        card = next((one for one in self._cards if one.kind == kind), None)
+        if card is not None:
+            self.items_asked.emit(ItemFilter(finding=kind, order="suspicion", descending=True), card.sentence.text())
+
+    @Slot()
+    def _on_save(self) -> None:
+        if self._report is None or self.dataset is None:
+            return
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save the report", f"{self.dataset.name}-doctor.txt", "Text (*.txt);;JSON (*.json)"
+        )
+        if name:
+            self.save_report(Path(name))
+
+    def save_report(self, path: Path) -> None:
+        report = self._report
+        if report is not None:
+            self.session.background.submit(lambda: write_report(report, path), self._on_saved, self._on_save_failed)
+            self._saving = path
+
+    def _on_saved(self, _none: None) -> None:
+        self.banner.set(f"The report was written to {self._saving}.", "ok")
+
+    def _on_save_failed(self, sentence: str) -> None:
+        self.banner.set(f"The report could not be written: {sentence} Choose another place.", "error")
+
+
+def _read_report(project: "Project", dataset: str) -> "tuple[dict[str, Any] | None, dict[str, list[Item]]]":
+    """The newest report, and the first items of each finding. In a thread."""
+    report = project.report(dataset)
+    items: dict[str, list[Item]] = {}
+    for finding in (report or {}).get("findings", ()):
+        ids = list(dict.fromkeys(int(one["id"]) for one in finding["items"] if one.get("id")))
+        if ids:
+            items[finding["kind"]] = project.items_of(dataset, ids[:STRIP])
+    return report, items
+
+
+def _calm(report: dict[str, Any]) -> QWidget:
+    what = "files, copies, classes and sizes" if report.get("quick") else "files, copies, labels, classes and sizes"
+    return Banner("ok", f"All {report.get('items', 0):,} items were looked at: their {what} are in order.")

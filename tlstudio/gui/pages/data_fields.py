@@ -1,0 +1,99 @@
+"""Fields that the forms for data share, and what a pattern finds in file names."""
+
+import re
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QWidget
+
+from tlstudio.gui import text
+from tlstudio.gui.widgets.kit import padded
+
+SHOWN = 4  # groups in the preview of a pattern
+_FIELD = 34  # pixels
+
+
+def found_in(pattern: str, names: list[str]) -> str:
+    """What a pattern with one group finds in ``names``, in a sentence."""
+    if pattern_problem(pattern):
+        return "The part of the file's path in parentheses names the group, such as patient_(\\d+)."
+    if not names:
+        return "Choose a source, and what the pattern finds is shown here."
+    expression, found = re.compile(pattern), {}
+    for name in names:
+        hit = expression.search(name)
+        if hit is not None and hit.group(1):
+            found[hit.group(1)] = found.get(hit.group(1), 0) + 1
+    if not found:
+        return f"It finds nothing in the names, such as {names[0]}."
+    few = ", ".join(list(found)[:SHOWN]) + (", …" if len(found) > SHOWN else "")
+    hits, groups = sum(found.values()), text.plural(len(found), "group")
+    return f"{hits:,} of the first {text.plural(len(names), 'name')} belong to {groups}: {few}"
+
+
+def pattern_problem(pattern: str) -> str:
+    if not pattern:
+        return "Write a pattern with one pair of parentheses."
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        return f"This is no pattern: {error}."
+    return "" if groups == 1 else "The pattern needs exactly one pair of parentheses, around what names the group."
+
+
+def mark(field: QWidget, invalid: bool) -> None:
+    """Puts the red frame of a wrong entry around a field, or takes it away."""
+    wanted = "true" if invalid else "false"
+    if (field.property("invalid") or "false") != wanted:
+        field.setProperty("invalid", wanted)
+        field.style().unpolish(field)
+        field.style().polish(field)
+
+
+def form_layout() -> QFormLayout:
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setHorizontalSpacing(16)
+    form.setVerticalSpacing(8)
+    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    return form
+
+
+def add_row(form: QFormLayout, words: str, field: QWidget | QHBoxLayout) -> None:
+    """A row whose label stands in the middle of its field's height."""
+    label = QLabel(words)
+    label.setMinimumHeight(_FIELD)
+    if isinstance(field, QWidget):
+        label.setBuddy(field)
+    form.addRow(label, field)  # type: ignore[call-overload]  # one of the two
+
+
+def row_host() -> tuple[QWidget, QHBoxLayout]:
+    host = QWidget()
+    row = QHBoxLayout(host)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(6)
+    return host, row
+
+
+def column_box(name: str, hint: str) -> QComboBox:
+    box = QComboBox()
+    box.setEditable(True)
+    box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+    box.setAccessibleName(name)
+    field = box.lineEdit()
+    if field is not None:
+        field.setPlaceholderText(hint)
+    return box
+
+
+def share_box(name: str, value: float) -> QDoubleSpinBox:
+    share = QDoubleSpinBox()
+    share.setRange(0, 100)
+    share.setDecimals(1)
+    share.setValue(value)
+    share.setSuffix(" %")
+    share.setFixedWidth(92)
+    padded(share)
+    share.setAccessibleName(f"{name} part in percent")
+    return share

@@ -1,0 +1,96 @@
+"""A class out of many: type a part of its name, press Enter; a name that is not there yet becomes a new class."""
+
+from collections.abc import Collection, Sequence
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+_LISTED = 200
+_NEW = Qt.ItemDataRole.UserRole + 1
+
+
+class ClassMenu(QFrame):
+    """``picked`` carries a class, ``new_picked`` the name of one to be made. Closes itself."""
+
+    picked = Signal(str)
+    new_picked = Signal(str)
+
+    def __init__(
+        self, names: Sequence[str], keys: str, chosen: Collection[str], noun: str, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setObjectName("card")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._names, self._keys, self._chosen, self._noun = names, keys, chosen, noun
+        column = QVBoxLayout(self)
+        column.setContentsMargins(10, 10, 10, 10)
+        self.field = QLineEdit()
+        self.field.setPlaceholderText(f"Find a {noun}, or type a new one…")
+        self.field.setAccessibleName(f"Name of a {noun}")
+        self.field.textChanged.connect(self._fill)
+        self.field.returnPressed.connect(self._run)
+        self.field.installEventFilter(self)
+        self.list = QListWidget()
+        self.list.setAccessibleName(f"Every {noun}")
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.itemClicked.connect(self._run)
+        column.addWidget(self.field)
+        column.addWidget(self.list)
+        self._fill("")
+        self.setFixedSize(320, min(340, 92 + 34 * max(2, len(names) + 1)))
+
+    def popup(self, place: QPoint) -> None:
+        self.move(place)
+        screen = self.screen().availableGeometry()
+        self.move(min(place.x(), screen.right() - self.width()), min(place.y(), screen.bottom() - self.height()))
+        self.show()
+        self.field.setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
+            if step and self.list.count():
+                self.list.setCurrentRow((self.list.currentRow() + step) % self.list.count())
+                return True
+        return super().eventFilter(watched, event)
+
+    @Slot(str)
+    def _fill(self, text: str) -> None:
+        self.list.clear()
+        wanted = text.strip()
+        words = wanted.casefold().split()
+        fitting = [name for name in self._names if all(word in name.casefold() for word in words)]
+        fitting.sort(key=lambda name: (bool(words) and not name.casefold().startswith(wanted.casefold())))
+        places = {name: place for place, name in enumerate(self._names)}
+        for name in fitting[:_LISTED]:
+            place = places[name]
+            key = f"    {self._keys[place]}" if place < len(self._keys) else ""
+            tick = "✓ " if name in self._chosen else ""
+            self._add(f"{tick}{name}{key}", name, new=False)
+        if wanted and wanted not in self._names:
+            self._add(f"New {self._noun} “{wanted}”", wanted, new=True)
+        elif not wanted:
+            self._add(f"New {self._noun}…  type its name", "", new=True)
+        self.list.setCurrentRow(0)
+
+    def _add(self, words: str, name: str, *, new: bool) -> None:
+        item = QListWidgetItem(words)
+        item.setToolTip(name)
+        item.setData(Qt.ItemDataRole.UserRole, name)
+        item.setData(_NEW, new)
+        self.list.addItem(item)
+
+    @Slot()
+    def _run(self) -> None:
+        item: QListWidgetItem | None = self.list.currentItem()
+        if item is None:
+            return
+        name, new = str(item.data(Qt.ItemDataRole.UserRole)), bool(item.data(_NEW))
+        if not name:
+            self.field.setFocus()
+            return
+        (self.new_picked if new else self.picked).emit(name)
+        self.close()

@@ -30,7 +30,7 @@ class RunPlan:
     engine: str
     runtime: RuntimePreferences
     plugins: dict[str, str]
-    select_by: str = "accuracy"
+    select_by: str
 
 
 def plan_run(
@@ -94,11 +94,11 @@ def plan_run(
         engine=engine,
         runtime=runtime or RuntimePreferences(),
         plugins=owners,
-        select_by=_select_by(task, info),
+        select_by=select_by(task, info),
     )
 
 
-def _select_by(task: TaskDescriptor, info: DatasetInfo) -> str:
+def select_by(task: TaskDescriptor, info: DatasetInfo) -> str:
     """The task's metric; where the classes are lopsided, one that counts each of them the same."""
     small, large = info.profile.smallest_class, info.profile.largest_class
     lopsided = task.label == "class" and small and large > LOPSIDED * small

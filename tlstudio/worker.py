@@ -31,6 +31,7 @@ _ENDING = "The system asked the worker to end (a shutdown, perhaps). Resume the 
 JOBS = {
     "train": "tlstudio.training.run:train",
     "import-data": "tlstudio.data.importing:import_job",
+    "export-data": "tlstudio.data.exporting:export_job",
     "import-weights": "tlstudio.weights.importing:import_job",
     "download-weights": "tlstudio.weights.download:download_job",
     "evaluate": "tlstudio.evaluation.evaluate:evaluate_job",

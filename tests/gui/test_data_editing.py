@@ -5,6 +5,7 @@ from typing import cast
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -42,6 +43,15 @@ def settle(page: DataPage, qtbot: QtBot, revision: int) -> None:
     qtbot.waitUntil(lambda: browser.model.view is not None and browser.model.view.revision == revision)
 
 
+def press(page: DataPage, qtbot: QtBot, key: Qt.Key, *, shift: bool = False) -> None:
+    """A shortcut of the page, with the gallery in focus."""
+    page.window().activateWindow()
+    qtbot.waitUntil(page.window().isActiveWindow)
+    page.browser.gallery.setFocus()
+    modifiers = Qt.KeyboardModifier.ControlModifier
+    QTest.keyClick(page.browser.gallery, key, modifiers | Qt.KeyboardModifier.ShiftModifier if shift else modifiers)
+
+
 def labels(project: Project, **wanted: object) -> list[str]:
     return [item.label for item in project.view("shapes", ItemFilter(**wanted)).page(0, 100)]  # type: ignore[arg-type]
 
@@ -76,16 +86,14 @@ def test_a_relabelled_item_can_be_undone_and_done_again_many_times(
         qtbot.keyClick(page.browser.gallery, key)
     settle(page, qtbot, 4)
     for _ in range(3):
-        qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        press(page, qtbot, Qt.Key.Key_Z)
     settle(page, qtbot, 7)
     assert labels(project)[:3] == ["blue"] * 3
     assert page.browser.editing.undoable is None
     assert page.browser.footer.note.text().startswith("Taken back: blue_00.png is now red")
     assert not page.browser.footer.undo.isEnabled()
     for _ in range(2):
-        qtbot.keyClick(
-            page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-        )
+        press(page, qtbot, Qt.Key.Key_Z, shift=True)
     settle(page, qtbot, 9)
     assert labels(project)[:3] == ["red", "green", "blue"]
     qtbot.mouseClick(page.browser.footer.undo, Qt.MouseButton.LeftButton)
@@ -104,7 +112,7 @@ def test_everything_that_fits_a_filter_is_relabelled_at_once(page: DataPage, pro
     assert labels(project).count("blue") == 24
     assert "12 pictures are now blue." in browser.footer.note.text()
     qtbot.waitUntil(browser.nothing.isVisible)  # none is green any more
-    qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press(page, qtbot, Qt.Key.Key_Z)
     settle(page, qtbot, 3)
     qtbot.waitUntil(lambda: browser.model.count == 12)
 
@@ -285,7 +293,7 @@ def test_a_revision_made_elsewhere_is_shown_and_can_be_undone(page: DataPage, pr
     page.session.refresh_datasets()
     settle(page, qtbot, 2)
     assert page.browser.model.item(0).label == "red"  # type: ignore[union-attr]
-    qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press(page, qtbot, Qt.Key.Key_Z)
     settle(page, qtbot, 3)
     assert labels(project)[0] == "blue"
 

@@ -11,6 +11,7 @@ from tlstudio.api.events import Failed
 from tlstudio.gui.main_window import MainWindow
 from tlstudio.gui.pages.export import ExportPage
 from tlstudio.gui.pages.export_report import rows_of
+from tlstudio.registry import Registry
 
 
 @pytest.fixture
@@ -79,10 +80,19 @@ def test_that_a_failed_export_is_red_with_its_sentence(export: ExportPage) -> No
 
 
 def test_that_figures_are_written_for_people() -> None:
-    rows = rows_of({"images": 32, "class_agreement": 0.96875, "max_logit_difference": 1.2e-5, "size_bytes": 5_300_000})
-    assert rows == {
+    found = {"images": 32, "agreement": 0.96875, "max_difference": 1.2e-5, "size_bytes": 5_300_000}
+    assert rows_of(found) == {
         "Pictures compared": "32",
         "Same class predicted": "96.9 %",
         "Largest difference of a logit": "1.2e-05",
+        "Size": "5.3 MB",
+    }
+    numbers = {"task": "regression", "modality": "audio", "metric": "mae", "metric_before": 1.25, "metric_after": 1.25}
+    assert rows_of({**found, **numbers}, Registry.discover()) == {
+        "Sounds compared": "32",
+        "Same values predicted": "96.9 %",
+        "Largest difference of a value": "1.2e-05",
+        "Mean error of the model": "1.25",
+        "Mean error of the file": "1.25",
         "Size": "5.3 MB",
     }

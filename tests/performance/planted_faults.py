@@ -39,9 +39,9 @@ def main() -> None:
     given = parser.parse_args()
     rows = []
     for name in given.sets.split(","):
-        for seed in given.seeds.split(","):
-            with tempfile.TemporaryDirectory(prefix="tlstudio-planted-") as folder:
-                rows += measure(given.data / name, Path(folder), int(seed), given.backbone, given.quick)
+        with tempfile.TemporaryDirectory(prefix="tlstudio-planted-") as folder:
+            seeds = [int(seed) for seed in given.seeds.split(",")]
+            rows += measure(given.data / name, Path(folder), seeds, given.backbone, given.quick)
     header = ("data set", "seed", "kind", "planted", "found", "recall", "reported", "precision", "seconds")
     print(" | ".join(header))
     for row in rows:
@@ -53,33 +53,41 @@ def main() -> None:
         given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
-def measure(source: Path, folder: Path, seed: int, backbone: str, quick: bool) -> list[dict[str, Any]]:
-    truth = plant(source, folder / "planted", seed)
+def measure(source: Path, folder: Path, seeds: list[int], backbone: str, quick: bool) -> list[dict[str, Any]]:
+    rows = []
     with Project.create(folder / "p.tlproj") as project:
-        began = time.monotonic()
-        report = examined(project, folder / "planted" / "data", "planted", "folders", backbone, quick)
-        seconds = time.monotonic() - began
         clean = pairs(examined(project, source, "source", "", backbone, quick), ("near-duplicates", "near-leaks"))
-    base = {"data set": source.name, "seed": seed, "seconds": seconds}
-    own = {frozenset(plain(p) for p in pair) for pair in clean}
+        own = {frozenset(plain(path) for path in pair) for pair in clean}
+        for seed in seeds:
+            truth = plant(source, folder / f"planted {seed}", seed)
+            began = time.monotonic()
+            data = folder / f"planted {seed}" / "data"
+            report = examined(project, data, f"planted {seed}", "folders", backbone, quick)
+            base = {"data set": source.name, "seed": seed, "seconds": time.monotonic() - began}
+            rows += [{**base, **row} for row in compared(report, truth, own)]
+    return rows
+
+
+def compared(report: dict[str, Any], truth: dict[str, Any], own: set[Pair]) -> list[dict[str, Any]]:
+    """``own``: near duplicates of the source."""
     rows = []
     for kind, planted_kind in (("near-duplicates", "duplicates"), ("near-leaks", "leaks")):
         wanted = {frozenset((entry["original"], entry["copy"])): entry for entry in truth[planted_kind]}
         found = pairs(report, (kind,))
-        others = {pair for pair in found if pair not in wanted and frozenset(plain(p) for p in pair) not in own}
+        others = [pair for pair in found if pair not in wanted and frozenset(plain(p) for p in pair) not in own]
         hits = [pair for pair in wanted if pair in found]
         missed = [
             f"missed {e['copy']} of {e['original']}: {e['kind']} {e['detail']}"
-            for p, e in wanted.items()
-            if p not in found
+            for pair, e in wanted.items()
+            if pair not in found
         ]
+        surplus = [f"not planted, and not in the source: {' = '.join(sorted(pair))}" for pair in others]
         rows.append({
-            **base, "kind": planted_kind, "planted": len(wanted), "found": len(hits), "recall": len(hits) / len(wanted),
+            "kind": planted_kind, "planted": len(wanted), "found": len(hits), "recall": len(hits) / len(wanted),
             "reported": len(found), "precision": len(hits) / max(1, len(hits) + len(others)),
-            "details": [*missed, *(f"not planted, and not in the source: {' = '.join(sorted(p))}" for p in others)],
+            "details": [*missed, *surplus],
         })  # fmt: skip
-    rows.append({**base, **wrong_labels(report, truth)})
-    return rows
+    return [*rows, wrong_labels(report, truth)]
 
 
 def examined(project: Project, source: Path, name: str, splits: str, backbone: str, quick: bool) -> dict[str, Any]:
@@ -92,9 +100,7 @@ def examined(project: Project, source: Path, name: str, splits: str, backbone: s
 
 
 def finish(job: str, arguments: dict[str, Any]) -> None:
-    last = None
-    for last in jobs.start(job, arguments):
-        pass
+    *_, last = jobs.start(job, arguments)
     if isinstance(last, Failed):
         raise SystemExit(f"{last.sentence}\n{last.traceback}")
     assert isinstance(last, Finished)

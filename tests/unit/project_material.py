@@ -54,14 +54,16 @@ def make_older(folder: Path, version: int) -> None:
     connection.execute("ATTACH DATABASE ? AS new", (str(file),))
     copied = {
         "meta": "SELECT * FROM new.meta WHERE key NOT LIKE 'data%' AND key NOT LIKE 'backup%'",
-        "datasets": "SELECT id, name, task, modality, format, root_relative, root_absolute, 1, created FROM new.datasets",
+        "datasets": "SELECT id, name, task, modality, format, root_relative, root_absolute, 1, created"
+        " FROM new.datasets",
         "classes": "SELECT id, dataset_id, name, position FROM new.classes",
         "items": "SELECT id, dataset_id, path, sha256, group_key, width, height, bytes, mtime_ns FROM new.items",
         "item_states": "SELECT s.dataset_id, s.item_id, c.class_id, s.split, 1, s.to_revision FROM new.item_states s"
         " JOIN new.target_classes c ON c.target_id = s.target_id WHERE s.from_revision = 1",
         "skipped": "SELECT * FROM new.skipped",
         "warnings": "SELECT * FROM new.warnings",
-        "revisions": "SELECT dataset_id, 1, created, split_note, 'f' || dataset_id FROM new.revisions WHERE revision = 1",
+        "revisions": "SELECT dataset_id, 1, created, split_note, 'f' || dataset_id FROM new.revisions"
+        " WHERE revision = 1",
         "revision_counts": "SELECT dataset_id, 1, class_id, split, items FROM new.counts WHERE class_id > 0"
         " AND from_revision = 1",
     }

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from tlstudio.api.errors import DataError, StoppedByUser, UsageError
 from tlstudio.api.events import Event, Message, Progress
 from tlstudio.control import Control
 from tlstudio.data.importing import import_job
-from tlstudio.data.report import describe, doctor
+from tlstudio.data.report import describe
 from tlstudio.project import Project
 
 REPOSITORY = Path(__file__).parents[2]
@@ -98,7 +97,6 @@ def test_that_real_pictures_are_imported_whole(
     assert json.dumps(result)
     manifest = project.manifest(name)
     assert sum(len(split.paths) for split in manifest.splits.values()) == items
-    assert doctor(project, name)["healthy"]
     assert describe(project, name)["splits"] == result["splits"]
 
 
@@ -142,9 +140,6 @@ def test_that_a_folder_full_of_trouble_is_imported_without_it(project: Project, 
     assert project.count_items("d", search="new\nline") == 1
     places = {item.sha256: item.split for item in project.items("d")}
     assert all(places[item.sha256] == item.split for item in project.items("d"))
-    found = {finding["kind"]: finding for finding in doctor(project, "d")["findings"]}
-    assert set(found) == {"skipped", "duplicates", "label-conflicts", "imbalance", "tiny-classes"}
-    assert found["label-conflicts"]["items"][0]["path"] == "cats/1.jpg"
 
 
 def test_that_the_same_folder_gives_the_same_data_set_again(project: Project, tmp_path: Path) -> None:
@@ -332,23 +327,3 @@ def test_that_a_killed_import_leaves_no_data_set_no_process_and_a_usable_project
     with Project.open(project.path) as again:
         assert_untouched(again)
         assert run(again, source)["items"] == 4000
-
-
-def test_that_the_doctor_finds_what_became_of_the_files(project: Project, tmp_path: Path) -> None:
-    source = fill(tmp_path / "s", {"a": 12, "b": 60})
-    (source / "b" / "wide.jpg").write_bytes(jpeg(500, side=900))
-    run(project, source)
-    (source / "a" / "1.jpg").unlink()
-    (source / "a" / "2.jpg").write_bytes(b"shorter")
-    same_size = bytearray((source / "a" / "3.jpg").read_bytes())
-    same_size[-5] ^= 0xFF
-    (source / "a" / "3.jpg").write_bytes(same_size)
-    report = doctor(project, "d")
-    found = {finding["kind"]: finding for finding in report["findings"]}
-    assert set(found) == {"missing", "changed", "imbalance", "odd-sizes"}
-    assert [item["path"] for item in found["missing"]["items"]] == ["a/1.jpg"]
-    assert {item["path"] for item in found["changed"]["items"]} == {"a/2.jpg", "a/3.jpg"}
-    assert found["odd-sizes"]["items"][0] == {"path": "b/wide.jpg", "label": "b", "note": "900 x 900 pixels"}
-    assert all(finding["sentence"].endswith(".") and finding["count"] for finding in report["findings"])
-    shutil.rmtree(source)
-    assert doctor(project, "d")["findings"][0]["kind"] == "root-missing"

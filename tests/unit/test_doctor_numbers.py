@@ -84,7 +84,8 @@ def test_that_a_damaged_piece_of_the_cache_is_computed_again(tmp_path: Path):
 
 
 def test_that_components_follow_pairs_and_keys_in_any_number_of_steps():
-    numbers = bonds.components(7, np.array([[0, 1], [1, 2]]), ["", "", "x", "x", "", "", ""], ["", "", "", "y", "y", "", ""])
+    first, second = ["", "", "x", "x", "", "", ""], ["", "", "", "y", "y", "", ""]
+    numbers = bonds.components(7, np.array([[0, 1], [1, 2]]), first, second)
     assert bonds.members(numbers) == [[0, 1, 2, 3, 4]]
     assert len(set(numbers.tolist())) == 3
 
@@ -162,5 +163,5 @@ def test_that_the_interval_of_few_items_is_wide():
 
 def test_that_rare_strata_are_dealt_out_too():
     folds = crossval.deal(["a"] * 97 + ["b"] * 3, np.arange(100))
-    assert collections.Counter(folds.tolist()) == {n: 20 for n in range(5)}
+    assert collections.Counter(folds.tolist()) == dict.fromkeys(range(5), 20)
     assert crossval.deal([], np.empty(0, np.int64)).shape == (0,)

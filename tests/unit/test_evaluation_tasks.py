@@ -179,6 +179,11 @@ def test_that_a_label_that_nothing_carries_is_left_out_and_nothing_is_nan() -> N
     recalls = [row["recall"] for row in entry["per_class"][:2]]
     assert entry["metrics"]["recall_macro"] == pytest.approx(np.mean(recalls))
     json.dumps(entry, allow_nan=False)
+    targets[:, 1] = 1  # one label alone is carried by some and not by others
+    entry = score("multilabel", outputs, targets, LABELS)
+    expected = sk.roc_auc_score(targets[:, 0], sigmoid(outputs[:, 0]))
+    assert entry["metrics"]["roc_auc_macro"] == pytest.approx(expected, abs=1e-5)
+    assert entry["notes"] == []
 
 
 def test_that_one_item_and_one_output_are_enough() -> None:

@@ -81,7 +81,7 @@ def test_a_change_that_cannot_be_gives_a_sentence_and_changes_nothing(project: P
     (item,) = project.items("things", search="birnen/0.bin")
     with pytest.raises(UsageError, match="Nothing would change"):
         project.edit("things", [Change(item.id, "birnen")], "The same.")
-    with pytest.raises(DataError, match="no class 'nuts'.* äpfel, birnen"):
+    with pytest.raises(DataError, match=r"no class 'nuts'.* äpfel, birnen"):
         project.edit("things", [Change(item.id, "nuts")], "Nuts.")
     with pytest.raises(DataError, match="no item 4711"):
         project.edit("things", [Change(item.id, "äpfel"), Change(4711, "äpfel")], "Which?")
@@ -209,7 +209,8 @@ def test_no_sequence_of_edits_changes_an_older_revision_and_equal_content_has_eq
                 change = Change(ids[position], **{"value" if what == "label" else "split": to})
                 made = project.edit(name, [change], "Edited.")
         except UsageError as error:
-            assert "Nothing would change" in str(error)
+            if "Nothing would change" not in str(error):
+                raise
             continue
         seen[made.revision] = project.manifest(name, made.revision)
         assert seen[made.revision].fingerprint == made.fingerprint == summed(seen[made.revision])

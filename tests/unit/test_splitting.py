@@ -115,7 +115,9 @@ def test_that_three_groups_are_enough_for_three_splits() -> None:
     items = [SplitItem(f"{g}{n}.jpg", "ab"[n % 2], f"{g}{n}".encode(), "", f"{g}") for g in range(3) for n in range(10)]
     result = split(items, BY_SHARES)
     assert set(result.splits) == {"train", "val", "test"}
-    assert result.warnings == []
+    (said,) = result.warnings
+    assert "33.3 / 33.3 / 33.3 % instead of 70 / 15 / 15 %" in said
+    assert "the 30 files make up 3 groups" in said
 
 
 def test_that_a_class_too_small_to_split_stays_in_training_and_is_said() -> None:

@@ -9,7 +9,20 @@ import typer
 
 from tlstudio import __version__
 from tlstudio.api.errors import StudioError
-from tlstudio.cli import commanding, data, listings, machine, models, plugins, project, queue, runs, training
+from tlstudio.cli import (
+    commanding,
+    data,
+    data_files,
+    doctor,
+    listings,
+    machine,
+    models,
+    plugins,
+    project,
+    queue,
+    runs,
+    training,
+)
 from tlstudio.cli.output import JobFailed
 
 app = typer.Typer(
@@ -21,6 +34,7 @@ app = typer.Typer(
     help="From a folder of pictures to a verified model file. Without a command: the desktop application.",
 )
 app.add_typer(project.app, name="project")
+data_files.register(data.app)
 app.add_typer(data.app, name="data")
 app.add_typer(models.weights_app, name="weights")
 app.add_typer(plugins.app, name="plugins")

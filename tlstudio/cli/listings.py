@@ -1,4 +1,4 @@
-"""``tlstudio backbones | methods | metrics | formats | exporters | engines``: what the plugins offer."""
+"""``tlstudio backbones | methods | metrics | formats | exporters | engines | tasks | modalities``: what the plugins offer."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tlstudio.cli.output import Json, print_json, say, table
 
 
 def register(app: typer.Typer) -> None:
-    for kind in ("methods", "metrics", "formats", "exporters", "engines"):
+    for kind in ("methods", "metrics", "formats", "exporters", "engines", "tasks", "modalities"):
         app.command(kind, help=f"Lists the {kind}.")(_lister(kind))
     app.command("backbones", help="Lists the backbones and their weights.")(backbones)
 

@@ -29,13 +29,13 @@ def runs(path: ProjectPath, json: Json = False) -> None:
                 r.method,
                 r.backbone,
                 r.dataset,
-                _score(r, "val"),
-                _score(r, "test"),
+                _shown(r, "val"),
+                _shown(r, "test"),
                 r.seconds.get("total"),
             )
             for r in found
         ],
-        ("run", "state", "method", "backbone", "data", "val accuracy", "test accuracy", "seconds"),
+        ("run", "state", "method", "backbone", "data", "val", "test", "seconds"),
     )
     for run in found:
         if run.reason:
@@ -60,19 +60,17 @@ def compare(
     table(
         [
             *((key, *(str(setting.get(key, "–")) for setting in settings)) for key in differing),
-            ("val accuracy", *(_percent(_score(run, "val")) for run in chosen)),
-            ("test accuracy", *(_percent(_score(run, "test")) for run in chosen)),
+            ("val", *(_shown(run, "val") for run in chosen)),
+            ("test", *(_shown(run, "test") for run in chosen)),
         ],
         ("", *(f"run {run.id}" for run in chosen)),
     )
 
 
-def _score(run: Run, split: str) -> float | None:
-    return run.metrics.get(split, {}).get("accuracy")
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
+def _shown(run: Run, split: str) -> str:
+    """The metric that chose the model, by name."""
+    value = run.score(split)
+    return "–" if value is None else f"{run.select_by} {value:.4g}"
 
 
 def _settings(run: Run) -> dict[str, Any]:

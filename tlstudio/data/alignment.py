@@ -181,7 +181,7 @@ def _agreement(big: Grey, small: Grey, scale: tuple[float, float], offset: tuple
     if fine_x.mean() * fine_y.mean() < _LEAST_AREA:
         return 0.0
     window = np.ix_(fine_y, fine_x)
-    one, other = _blur((rows @ big @ columns.T)[window], 0.7), _blur(small[window], 0.7)
+    one, other = _blur(np.asarray(rows @ big @ columns.T, np.float32)[window], 0.7), _blur(small[window], 0.7)
     gain = float(np.clip(other.std() / max(float(one.std()), 1.0), 0.5, 2.0))
     x, y = (one - _blur(one, 2.5)) * gain, other - _blur(other, 2.5)
     parts = [
@@ -199,7 +199,8 @@ def _likeness(x: Grey, y: Grey) -> float:
 
 def _unit(values: Grey) -> Grey:
     centred = values - values.mean()
-    return centred / np.float32(math.sqrt(float(np.sum(centred * centred))) + 1e-6)
+    unit: Grey = centred / np.float32(math.sqrt(float(np.sum(centred * centred))) + 1e-6)
+    return unit
 
 
 def _flip(values: Grey, flipped: bool) -> Grey:
@@ -225,7 +226,7 @@ def _shrunk(values: Grey, longer: int) -> Grey:
 
 
 def resized(values: Grey, height: int, width: int) -> Grey:
-    return _averaging(height, values.shape[0]) @ values @ _averaging(width, values.shape[1]).T
+    return np.asarray(_averaging(height, values.shape[0]) @ values @ _averaging(width, values.shape[1]).T, np.float32)
 
 
 @functools.lru_cache(2048)
@@ -235,15 +236,15 @@ def _averaging(number: int, size: int) -> Grey:
     low, high = edges[:-1, None], edges[1:, None]
     pixel = np.arange(size)[None, :]
     covered = np.clip(np.minimum(high, pixel + 1) - np.maximum(low, pixel), 0, None)
-    return (covered / covered.sum(1, keepdims=True)).astype(np.float32)
+    return np.asarray(covered / covered.sum(1, keepdims=True), np.float32)
 
 
 def _blur(values: Grey, sigma: float) -> Grey:
-    return _smoothing(values.shape[0], sigma) @ values @ _smoothing(values.shape[1], sigma).T
+    return np.asarray(_smoothing(values.shape[0], sigma) @ values @ _smoothing(values.shape[1], sigma).T, np.float32)
 
 
 @functools.lru_cache(2048)
 def _smoothing(size: int, sigma: float) -> Grey:
     pixel = np.arange(size)
     weights = np.exp(-0.5 * np.square((pixel[:, None] - pixel[None, :]) / sigma))
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)

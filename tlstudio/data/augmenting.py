@@ -9,23 +9,24 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlstudio import weights as weights_module
 from tlstudio.api.errors import DataError, UsageError
 from tlstudio.api.events import Event, Progress
-from tlstudio.api.modality import Facts
 from tlstudio.control import Control
-from tlstudio.registry import Registry
 
 if TYPE_CHECKING:
     import torch
 
-    from tlstudio.project import DatasetInfo, Item, Project
+    from tlstudio.data.loading import SampleDataset
+    from tlstudio.project import Item, Manifest
+    from tlstudio.training.subject import Subject
 
 FOLDER = "augmentation"  # in the project's cache
 MOST_ITEMS, MOST_VARIANTS = 48, 24
 _KEPT = 12  # previews on disk, the newest
 _FRAMES = 6  # of a film, side by side
-_FACTS = 20_000  # training items whose size tells how inputs are made
+_NOT_TRAINED = "It is excluded, so that training does not see it."
+# Of the classes of a mask, over the picture; the first, mostly the background, stays clear.
+_TINTS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (204, 121, 167), (213, 94, 0), (0, 114, 178))
 
 
 def augment_job(
@@ -40,106 +41,135 @@ def augment_job(
     texts themselves (``"text": true``); ``evaluated`` is the input that validation and test see.
     """
     from tlstudio.project import Project
+    from tlstudio.registry import Registry
+    from tlstudio.training import subject
+    from tlstudio.training.embedding import choose
 
     registry = Registry.discover()
     if not (0 < variants <= MOST_VARIANTS and len(items) <= MOST_ITEMS and 0 < count <= MOST_ITEMS):
         raise UsageError(f"A preview has up to {MOST_ITEMS} items and {MOST_VARIANTS} variants of each.")
     with Project.open(project) as opened:
-        info = opened.dataset(dataset)
-        modality = registry.modality(info.modality)
+        manifest = opened.manifest(dataset)
+        modality = registry.modality(manifest.modality)
         augmentation = augmentation or modality.augmentations[0]
         if augmentation not in modality.augmentations:
             raise UsageError(f"{modality.title} can be augmented by {', '.join(modality.augmentations)} only.")
-        descriptor = registry.backbone(backbone or _usual_backbone(registry, modality.backbones))
-        preprocessing = weights_module.resolve(descriptor, weights).preprocessing
-        training = opened.manifest(dataset).splits["train"]
-        position = {item_id: at for at, item_id in enumerate(training.item_ids)}
-        chosen = opened.items_of(dataset, list(items) or _spread(training.item_ids, training.values, count))
+        choice = choose(registry, manifest.modality, backbone, weights)
+        what = subject.of_manifest(manifest, registry, choice.backbone, choice.weights.preprocessing)
+        train = manifest.splits["train"]
+        chosen = opened.items_of(dataset, list(items) or spread(train.item_ids, train.values, count))
         if not chosen:
             raise DataError(f"The data set '{dataset}' has no training item that could be shown.")
-        parameters = modality.load()().parameters(_facts(opened, dataset))
-        settings = {"items": [item.id for item in chosen], "variants": variants, "augmentation": augmentation,
-                    "flip": flip, "seed": seed, "backbone": descriptor.id, "revision": info.revision,
-                    "preprocessing": repr(preprocessing), "parameters": parameters}  # fmt: skip
-        folder = _folder(opened.path, info.name, settings)
-        painter = _Painter(modality.load_samples()(preprocessing, parameters), augmentation, flip, seed, folder)
+        settings = [dataset, manifest.fingerprint, what.description(), augmentation, flip, seed, variants]
+        painter = _Painter(what, manifest, augmentation, flip, seed, _folder(opened.path, settings))
         began, rows = time.monotonic(), []
         for number, item in enumerate(chosen):
             control.raise_if_stopped()
-            rows.append(painter.row(item, info, position.get(item.id, item.id), variants))
-            yield Progress(done=number + 1, total=len(chosen), unit="items", text="Augmenting")
+            rows.append(painter.row(item, variants))
+            yield Progress(done=number + 1, total=len(chosen), unit=modality.noun[1], text="Augmenting")
     return {
-        "dataset": info.name,
-        "revision": info.revision,
-        "modality": info.modality,
-        "backbone": descriptor.id,
+        "dataset": dataset,
+        "revision": manifest.revision,
+        "modality": modality.id,
+        "backbone": choice.backbone.id,
         "augmentation": augmentation,
         "flip": flip,
         "seed": seed,
-        "folder": str(folder),
+        "folder": str(painter.folder),
         "items": rows,
         "seconds": round(time.monotonic() - began, 3),
     }
 
 
 class _Painter:
-    """Decodes, transforms under the loader's seeds, and writes down what came out."""
+    """Reads items as the loader of training does, and writes down what comes out."""
 
-    def __init__(self, samples: Any, augmentation: str, flip: bool, seed: int, folder: Path) -> None:
-        self._samples, self._seed, self._folder = samples, seed, folder
-        self._training = samples.transform(augmentation, flip)
-        self._evaluation = samples.transform("none", False)
+    def __init__(
+        self, what: "Subject", manifest: "Manifest", augmentation: str, flip: bool, seed: int, folder: Path
+    ) -> None:
+        self._what, self._manifest, self.folder = what, manifest, folder
+        self._augmentation, self._flip, self._seed = augmentation, flip, seed
+        self._made: dict[str, tuple[SampleDataset, SampleDataset]] = {}
+        self._position = {
+            item_id: (name, position)
+            for name, split in manifest.splits.items()
+            for position, item_id in enumerate(split.item_ids)
+        }
 
-    def row(self, item: "Item", info: "DatasetInfo", position: int, variants: int) -> dict[str, Any]:
-        from tlstudio.api.method import Stream
-        from tlstudio.seeding import derive, local_randomness
-
-        place = item.place(info.root)
-        row: dict[str, Any] = {"id": item.id, "path": item.path, "label": item.label, "place": place, "problem": ""}
-        row |= {"evaluated": "", "variants": [], "text": False}
-        try:
-            sample = self._samples.decode(place)
-        except DataError as error:
-            return row | {"problem": str(error)}
-        row["evaluated"], row["text"] = self._keep(self._evaluation(sample), item, "evaluated")
+    def row(self, item: "Item", variants: int) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            "id": item.id, "path": item.path, "label": item.label, "place": item.place(self._manifest.root),
+            "evaluated": "", "variants": [], "text": False, "problem": "",
+        }  # fmt: skip
+        if item.id not in self._position:
+            return row | {"problem": _NOT_TRAINED}
+        name, position = self._position[item.id]
+        training, evaluation = self._datasets(name)
+        _, seen = evaluation[0, position]
+        if isinstance(seen, str):
+            return row | {"problem": seen}
+        row["evaluated"], row["text"] = self._keep(seen, f"{item.id}-evaluated")
         for epoch in range(variants):
-            with local_randomness(derive(self._seed, Stream().name, epoch, position)):
-                made = self._training(sample)
-            row["variants"].append(self._keep(made, item, f"{epoch:02}")[0])
+            _, made = training[epoch, position]
+            if not isinstance(made, str):
+                row["variants"].append(self._keep(made, f"{item.id}-{epoch:02}")[0])
         return row
 
-    def _keep(self, made: "torch.Tensor", item: "Item", name: str) -> tuple[str, bool]:
-        if made.ndim == 1:
-            return self._words(made), True
+    def _datasets(self, name: str) -> "tuple[SampleDataset, SampleDataset]":
+        """Of a split: as training reads it, and as evaluation does."""
+        from tlstudio.api.method import Stream
+        from tlstudio.data.loading import SampleDataset
+        from tlstudio.training.reading import make_reading
+
+        if name not in self._made:
+            split, root = self._manifest.splits[name], self._manifest.root
+            readings = (
+                make_reading(self._what, split, root, self._augmentation, self._flip),
+                make_reading(self._what, split, root),
+            )
+            first, second = (SampleDataset(split.paths, one, self._seed, Stream().name) for one in readings)
+            self._made[name] = (first, second)
+        return self._made[name]
+
+    def _keep(self, made: "tuple[torch.Tensor, torch.Tensor | None]", name: str) -> tuple[str, bool]:
+        """The file's path, or the text, and whether it is a text."""
         import torch
         from PIL import Image
 
-        if made.ndim == 4:  # a film: some of its frames, side by side
-            rows = torch.linspace(0, len(made) - 1, min(_FRAMES, len(made))).round().long()
-            made = torch.cat(list(made[rows]), dim=2)
-        path = self._folder / f"{item.id}-{name}.png"
-        Image.fromarray(made[:3].permute(1, 2, 0).contiguous().numpy()).save(path)
+        inputs, mask = made
+        if inputs.ndim == 1:
+            return words(inputs.tolist()), True
+        if inputs.ndim == 4:  # a film: some of its frames, side by side
+            rows = torch.linspace(0, len(inputs) - 1, min(_FRAMES, len(inputs))).round().long()
+            inputs = torch.cat(list(inputs[rows]), dim=2)
+        pixels = inputs[:3].permute(1, 2, 0).contiguous()
+        path = self.folder / f"{name}.png"
+        Image.fromarray((_tinted(pixels, mask) if mask is not None else pixels).numpy()).save(path)
         return str(path), False
 
-    def _words(self, made: "torch.Tensor") -> str:
-        """The text, where numbers stand for bytes (0 for none, byte + 1); elsewhere the numbers."""
-        numbers = [number for number in made.tolist() if number]
-        if all(number <= 256 for number in numbers):
-            return bytes(number - 1 for number in numbers).decode("utf-8", "replace")
-        return " ".join(map(str, numbers))
+
+def _tinted(pixels: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
+    """uint8 ``[H, W, 3]`` with the classes of ``mask [H, W]`` laid over it."""
+    import torch
+
+    result = pixels.float()
+    for label in mask.unique().tolist():
+        if 0 < label < 255:
+            tint = torch.tensor(_TINTS[(label - 1) % len(_TINTS)], dtype=torch.float32)
+            result[mask == label] = 0.55 * result[mask == label] + 0.45 * tint
+    return result.to(torch.uint8)
 
 
-def _usual_backbone(registry: Registry, modalities: Sequence[str]) -> str:
-    """The best backbone whose weights are here, as the lists of the window have it; else any that takes the input."""
-    fitting = [one for one in registry.backbones() if one.modality in modalities]
-    if not fitting:
-        raise UsageError(f"No backbone takes inputs of the kind {' or '.join(modalities)}. Look under Plugins for one.")
-    here = [one for one in fitting if any(weights_module.present(w) for w in one.weights)]
-    return max(here or fitting, key=lambda one: max((w.accuracy or 0.0 for w in one.weights), default=0.0)).id
+def words(numbers: Sequence[int]) -> str:
+    """The text, where numbers stand for bytes (0 for none, byte + 1); elsewhere the numbers."""
+    used = [number for number in numbers if number]
+    if all(number <= 256 for number in used):
+        return bytes(number - 1 for number in used).decode("utf-8", "replace")
+    return " ".join(map(str, used))
 
 
-def _spread(ids: Sequence[int], values: Sequence[str], count: int) -> list[int]:
-    """``count`` of the items, one of each class in turn."""
+def spread(ids: Sequence[int], values: Sequence[str], count: int) -> list[int]:
+    """``count`` of the items, one of each value in turn."""
     queues: dict[str, list[int]] = {}
     for item_id, value in zip(ids, values, strict=True):
         if value not in queues and len(queues) >= count:
@@ -151,16 +181,9 @@ def _spread(ids: Sequence[int], values: Sequence[str], count: int) -> list[int]:
     return turns[:count]
 
 
-def _facts(project: "Project", dataset: str) -> list[Facts]:
-    from tlstudio.project import ItemFilter
-
-    page = project.view(dataset, ItemFilter(split="train")).page(0, _FACTS)
-    return [Facts(width=item.width, height=item.height, caption=item.caption) for item in page]
-
-
-def _folder(project: Path, dataset: str, settings: Mapping[str, Any]) -> Path:
-    """An empty folder of the cache for these settings; the oldest previews make room."""
-    key = hashlib.sha256(json.dumps([dataset, settings], sort_keys=True, default=str).encode()).hexdigest()[:16]
+def _folder(project: Path, settings: Sequence[object] | Mapping[str, object]) -> Path:
+    """A folder of the cache for these settings; the oldest previews make room."""
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
     parent = project / "cache" / FOLDER
     folder = parent / key
     folder.mkdir(parents=True, exist_ok=True)

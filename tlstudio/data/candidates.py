@@ -70,7 +70,8 @@ def candidates_from_pixels(thumbnails: Iterable[Thumbnail | None], k: int = 4, a
 def _units(pictures: _Rows) -> _Rows:
     rows = pictures.reshape(len(pictures), -1)
     rows = rows - rows.mean(1, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    unit: _Rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return unit
 
 
 def _most_similar(

@@ -1,8 +1,14 @@
-"""Files that must not be parted: exact copies of one another, and members of one group."""
+"""Files that must not be parted: exact copies, near duplicates, and members of one group."""
 
-from collections import Counter
-from collections.abc import Sequence
+import hashlib
+from array import array
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.int64]
 
 
 class SplitItem(NamedTuple):
@@ -23,43 +29,69 @@ class SplitItem(NamedTuple):
     fixed: bool = False
 
 
-class Cluster(NamedTuple):
-    """``key`` depends on the content alone; ``members`` are positions; ``label`` is that of most of them."""
+class Clusters(NamedTuple):
+    """Every item in exactly one cluster; numbered by content, so that the order of the items plays no part.
 
-    key: bytes
-    label: str
-    members: tuple[int, ...]
-    mixed: bool  # more than one picture: a group
+    ``of``: the cluster of each item ``[N]``. ``keys``: uint64 ``[K]``, ascending, from the content alone. ``sizes``:
+    items in each. ``contents``: different contents in each. ``near``: items that near duplicates alone have joined
+    to a cluster.
+    """
 
+    of: Numbers
+    keys: npt.NDArray[np.uint64]
+    sizes: Numbers
+    contents: Numbers
+    near: int
 
-def make_clusters(items: Sequence[SplitItem]) -> list[Cluster]:
-    """Every item in exactly one cluster, ordered by key: whatever the order of the items, the answer is the same."""
-    leader = list(range(len(items)))
-
-    def find(position: int) -> int:
-        while leader[position] != position:
-            leader[position] = leader[leader[position]]
-            position = leader[position]
-        return position
-
-    first_of: dict[bytes | str, int] = {}
-    for position, item in enumerate(items):
-        for bond in (item.sha256, item.group):
-            if bond:
-                other = first_of.setdefault(bond, position)
-                leader[find(position)] = find(other)
-    members: dict[int, list[int]] = {}
-    for position in range(len(items)):
-        members.setdefault(find(position), []).append(position)
-    return sorted((_cluster(items, positions) for positions in members.values()), key=lambda c: c.key)
+    def members(self) -> tuple[Numbers, Numbers]:
+        """The items in the order of their clusters, and where each cluster begins: ``[N]`` and ``[K + 1]``."""
+        return np.argsort(self.of, kind="stable"), np.concatenate([[0], np.cumsum(self.sizes)])
 
 
-def _cluster(items: Sequence[SplitItem], positions: list[int]) -> Cluster:
-    if len(positions) == 1:
-        item = items[positions[0]]
-        return Cluster(item.sha256, item.label, (positions[0],), False)
-    labels = Counter(items[p].label for p in positions)
-    hashes = {items[p].sha256 for p in positions}
-    most = min(labels, key=lambda label: (-labels[label], label))
-    ordered = sorted(positions, key=lambda p: (items[p].sha256, items[p].path))
-    return Cluster(min(hashes), most, tuple(ordered), len(hashes) > 1)
+def make_clusters(items: Sequence[SplitItem], pairs: Iterable[tuple[int, int]] = ()) -> Clusters:
+    """``pairs``: positions that are known to be copies besides those that their fingerprints tell."""
+    contents = np.fromiter((_key(item) for item in items), np.uint64, len(items))
+    keys, first, content_of = np.unique(contents, return_index=True, return_inverse=True)
+    content_of = content_of.reshape(-1)
+    leader = array("q", range(len(keys)))
+    first_of: dict[str, int] = {}
+    for item, content in zip(items, content_of.tolist(), strict=True):
+        if item.group:
+            _join(leader, first_of.setdefault(item.group, content), content)
+    before = _leaders(leader)
+    if any(item.phash is not None for item in items):
+        from tlstudio.data.fingerprints import bonds
+
+        for a, b in bonds([items[position].phash for position in first.tolist()]).tolist():
+            _join(leader, a, b)
+    for a, b in pairs:
+        _join(leader, int(content_of[a]), int(content_of[b]))
+    after = _leaders(leader)
+    # A cluster's leader is its least content, so that these are numbered by content.
+    least, cluster_of = np.unique(after, return_inverse=True)
+    cluster_of = cluster_of.reshape(-1)
+    parts = np.bincount(cluster_of[np.unique(before)], minlength=len(least))
+    of = cluster_of[content_of]
+    sizes = np.bincount(of, minlength=len(least))
+    return Clusters(of, keys[least], sizes, np.bincount(cluster_of, minlength=len(least)), int(sizes[parts > 1].sum()))
+
+
+def _key(item: SplitItem) -> int:
+    content = item.sha256 or item.path.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big")
+
+
+def _find(leader: "array[int]", position: int) -> int:
+    while leader[position] != position:
+        leader[position] = leader[leader[position]]
+        position = leader[position]
+    return position
+
+
+def _join(leader: "array[int]", a: int, b: int) -> None:
+    a, b = _find(leader, a), _find(leader, b)
+    leader[max(a, b)] = min(a, b)
+
+
+def _leaders(leader: "array[int]") -> Numbers:
+    return np.fromiter((_find(leader, position) for position in range(len(leader))), np.int64, len(leader))

@@ -103,7 +103,8 @@ def _stand_apart(hashes: Hashes, pairs: Pairs, distances: npt.NDArray[np.uint8],
             within[start : start + len(distance), bits] = np.count_nonzero(distance <= bits, axis=1)
     gap = 3 * distances.astype(np.int64) // 2 + 4
     crowd = [within[where[:, side], np.maximum(gap, radius)] - within[where[:, side], radius] for side in (0, 1)]
-    return (crowd[0] + crowd[1]) == 0
+    alone: npt.NDArray[np.bool_] = crowd[0] + crowd[1] == 0
+    return alone
 
 
 def _complete(
@@ -141,7 +142,10 @@ def _known(phashes: Sequence[int | None]) -> tuple[npt.NDArray[np.int64], Hashes
 
 def _distance(a: Hashes, b: Hashes) -> npt.NDArray[np.uint8]:
     different = a ^ b
-    return np.minimum(np.bitwise_count(different), np.bitwise_count(different ^ np.uint64(MIRRORED)))
+    least: npt.NDArray[np.uint8] = np.minimum(
+        np.bitwise_count(different), np.bitwise_count(different ^ np.uint64(MIRRORED))
+    )
+    return least
 
 
 def _blocks(asked: Hashes, hashes: Hashes, ask: Ask) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:

@@ -48,14 +48,12 @@ def import_job(
     registry = Registry.discover()
     with Project.open(project) as opened, _staging(opened, name, add) as staging:
         old = staging.joins
-        if old is not None:
-            task, modality = _same("task", task, old.task), _same("modality", modality, old.modality)
+        if old is not None and task in ("", "auto"):
+            task = old.task
         found = yield from open_source(
-            control, registry, staging, source, format=format, task=task, modality=modality, options=options or {}
-        )
-        if old is not None:
-            _same("task", found.task.id, old.task)
-            _same("modality", found.modality.id, old.modality)
+            control, registry, staging, source, format=format, task=task, modality=modality, options=options or {},
+            joins=old,
+        )  # fmt: skip
         root = old.root if old is not None else found.root
         yield Message(text=f"Reading {found.path} as: {found.format.title}.")
         scan = Scan(
@@ -109,12 +107,6 @@ def import_job(
 
 def _staging(project: Project, name: str, add: bool) -> Staging:
     return project.stage_addition(name) if add else project.stage_import(name)
-
-
-def _same(what: str, wanted: str, there: str) -> str:
-    if wanted not in ("", "auto", there):
-        raise UsageError(f"The {what} of the data set is {there}, and what would be added is for {wanted}.")
-    return there
 
 
 class _Check:
@@ -180,9 +172,7 @@ def _classes(
             raise DataError(f"{source.path} has nothing that '{old.name}' does not have already. Nothing was changed.")
         count, first = staging.skipped(3)
         reasons = " ".join(f"{path}: {reason}" for path, reason in first)
-        raise DataError(
-            f"{source.path} has no {one} that can be used; {count} files were left out. {reasons}".strip()
-        )
+        raise DataError(f"{source.path} has no {one} that can be used; {count} files were left out. {reasons}".strip())
     declared = source.declared()
     names, empty = labels.class_names(task, values, declared, set(check.pixels))
     if task in ("classification", "multilabel"):

@@ -1,6 +1,5 @@
 """Samples that are no files of their own (texts of a table, pictures of a Parquet file), kept in the project."""
 
-from pathlib import Path
 from types import TracebackType
 from typing import IO
 
@@ -14,7 +13,7 @@ class Keeper:
 
     def __init__(self, staging: Staging) -> None:
         self._staging = staging
-        self._files: dict[str, tuple[IO[bytes], Path, int]] = {}  # by kind: the file, its path and its number
+        self._files: dict[str, tuple[IO[bytes], str, int]] = {}  # by kind: the file, its container and its number
 
     def __enter__(self) -> "Keeper":
         return self
@@ -27,15 +26,16 @@ class Keeper:
 
     def keep(self, content: bytes, kind: str = "samples") -> tuple[str, int, int]:
         """Container, offset and length of what was written. ``content`` holds at least one byte."""
-        file, path, number = self._files.get(kind) or self._begin(kind, 1)
-        if file.tell() + len(content) > _MOST_BYTES and file.tell():
-            file.close()
-            file, path, number = self._begin(kind, number + 1)
+        file, container, number = self._files.get(kind) or self._begin(kind, 1)
         offset = file.tell()
+        if offset and offset + len(content) > _MOST_BYTES:
+            file.close()
+            file, container, number = self._begin(kind, number + 1)
+            offset = 0
         file.write(content)
-        return self._staging.kept(path), offset, len(content)
+        return container, offset, len(content)
 
-    def _begin(self, kind: str, number: int) -> tuple[IO[bytes], Path, int]:
+    def _begin(self, kind: str, number: int) -> tuple[IO[bytes], str, int]:
         path = self._staging.folder / f"{kind}-{number:04d}.bin"
-        self._files[kind] = (path.open("wb"), path, number)
+        self._files[kind] = (path.open("wb"), self._staging.kept(path), number)
         return self._files[kind]

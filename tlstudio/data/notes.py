@@ -3,110 +3,195 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tlstudio.data.clusters import Cluster, SplitItem
+import numpy as np
+
+from tlstudio.data.clusters import Clusters, SplitItem
 
 _SHOWN = 5
+_FAR_OFF = 0.05  # of all items, from the share that was asked for
+_HELD_OUT = (("val", "validation"), ("test", "test"))
 
 
-def how(
-    items: Sequence[SplitItem], clusters: Sequence[Cluster], ratios: tuple[float, float, float], seed: int,
-    use_given: bool, free: int, lacking: Sequence[str], set_aside: float,
-) -> str:  # fmt: skip
-    """How the splits came about."""
-    shares = " / ".join(f"{100 * ratio:.4g}" for ratio in ratios)
-    by_chance = f"{shares} % for training, validation and test, by chance (seed {seed}) and alike in every class"
-    if use_given:
-        said = ["The splits are those of the source."]
-        if free:
-            said.append(f"What it leaves open was split {by_chance}.")
-        for name in lacking:
-            what = {"val": "validation", "test": "the test"}[name]
-            said.append(
-                f"It has none for {what}, so {100 * set_aside:.4g} % of its training pictures were set aside, by "
-                "chance "
-                f"(seed {seed}) and alike in every class."
-            )
-    else:
-        said = [f"Split {by_chance}."]
-    if any(item.group for item in items):
-        said.append("Files of the same group are in the same split.")
-    if len(clusters) < len(items):
+def by_chance(ratios: Sequence[float], seed: int) -> list[str]:
+    return [f"Split {_chance(ratios, seed)}."]
+
+
+def by_time(ratios: Sequence[float]) -> list[str]:
+    return [f"Split by time: the oldest for training, the newest for the test, {_shares(ratios)} % of them."]
+
+
+def by_folds(folds: int, fold: int, seed: int) -> list[str]:
+    return [
+        f"Fold {fold} of {folds} is the test split, fold {fold % folds + 1} is for validation and the others are for "
+        f"training. The {folds} folds are the same for every choice of one, by chance (seed {seed}) and alike in every "
+        f"class."
+    ]
+
+
+def given(
+    ratios: Sequence[float], seed: int, free: int, lacking: Sequence[str], set_aside: float, origin: str
+) -> list[str]:
+    said = [f"The splits are those of the {origin}."]
+    if free:
+        said.append(f"What it leaves open ({_count(free, 'file')}) was split {_chance(ratios, seed)}.")
+    for name in lacking:
+        what = {"val": "validation", "test": "the test"}[name]
+        said.append(
+            f"It has none for {what}, so {100 * set_aside:.4g} % of its training pictures were set aside, by chance "
+            f"(seed {seed}) and alike in every class."
+        )
+    return said
+
+
+def together(items: Sequence[SplitItem], clusters: Clusters) -> list[str]:
+    """What was not parted."""
+    said = []
+    groups = len({item.group for item in items if item.group})
+    if groups:
+        said.append(f"Files of the same group ({groups} groups) are in the same split.")
+    if int(clusters.contents.sum()) < len(items):
         said.append("Exact copies are in the same split.")
-    return " ".join(said)
+    if clusters.near:
+        said.append(
+            f"{_count(clusters.near, 'file')} were held together as near duplicates: resized, recompressed or flipped "
+            f"copies, by their fingerprints alone."
+        )
+    return said
 
 
 def moved(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:
     """Files that are not in the split that the source gives them. ``splits`` is empty where it gave none."""
     # A training picture that was set aside for a split that the source lacks is no surprise.
-    given = {item.given for item in items}
+    there = {item.given for item in items}
     found = [
-        i.path for i, name in zip(items, splits, strict=bool(splits)) if i.given and i.given != name and name in given
+        i.path for i, name in zip(items, splits, strict=bool(splits)) if i.given and i.given != name and name in there
     ]
     if not found:
         return []
     return [
-        f"{_count(found, 'file')} moved to another split than the source gives, since a copy or a member of the same "
-        f"group is there: {_some(found)}."
+        f"{_count(len(found), 'file')} moved to another split than the source gives, since a copy or a member of the "
+        f"same group is there: {some(found)}."
     ]
 
 
-def conflicts(items: Sequence[SplitItem], clusters: Sequence[Cluster]) -> list[str]:
+def torn(items: Sequence[SplitItem], clusters: Clusters, splits: Sequence[str]) -> list[str]:
+    """What belongs together and lies in several splits, since items that a data set has already are never moved."""
+    if not any(item.fixed for item in items):
+        return []
+    codes = {name: number for number, name in enumerate(sorted(set(splits)))}
+    numbers = np.fromiter((codes[name] for name in splits), np.int64, len(items))
+    first = np.zeros(len(clusters.keys), np.int64)
+    first[clusters.of] = numbers
+    other = np.unique(clusters.of[first[clusters.of] != numbers])
+    if not len(other):
+        return []
+    within = np.flatnonzero(np.isin(clusters.of, other))
+    new = [items[position].path for position in within.tolist() if not items[position].fixed]
+    tail = f" New among them: {some(new)}." if new else ""
+    return [
+        f"A leak: {len(within)} files that belong together ({_count(len(other), 'set')} of copies or of one group) are "
+        f"in different splits, where they were before; what a data set has is not moved when items are added.{tail} "
+        f"Split the data set anew, or exclude them."
+    ]
+
+
+def leak_free(
+    items: Sequence[SplitItem], clusters: Clusters, splits: Sequence[str], ratios: Sequence[float]
+) -> list[str]:
+    """Says with numbers where what belongs together leaves no split, or none with the shares that were asked for."""
+    if len(clusters.keys) == len(items):
+        return []
+    counts = Counter(splits)
+    largest = int(clusters.sizes.argmax())
+    size, parts = int(clusters.sizes[largest]), len(clusters.keys)
+    what = "groups or sets of copies" if any(item.group for item in items) else "different pictures"
+    if parts < 3:
+        return [
+            f"There is no split without a leak: the {len(items)} files make up {parts} {what}, and three splits need "
+            f"three at least. Add data of other groups, or group by something finer."
+        ]
+    off = [abs(counts[name] / len(items) - ratio) for name, ratio in zip(("train", "val", "test"), ratios, strict=True)]
+    if max(off) <= max(_FAR_OFF, 1.5 / len(items)):
+        return []
+    got = " / ".join(f"{100 * counts[name] / len(items):.3g}" for name in ("train", "val", "test"))
+    inside = (item.group for item, of in zip(items, clusters.of.tolist(), strict=True) if of == largest)
+    named = next(filter(None, inside), "")
+    who = f"the group '{named}'" if named else "one set of copies"
+    return [
+        f"Without a leak the shares are {got} % instead of {_shares(ratios)} %: the {len(items)} files make up "
+        f"{parts} {what}, and the largest, {who}, holds {size} of them. Add data of other groups, group by something "
+        f"finer, or ask for other shares."
+    ]
+
+
+def conflicts(items: Sequence[SplitItem], clusters: Clusters, classes: bool = True) -> list[str]:
     """Pictures that are there more than once, with different labels."""
+    if not classes or int(clusters.contents.sum()) == len(items):
+        return []
+    counts = Counter(item.sha256 for item in items if item.sha256)
     by_content: dict[bytes, list[SplitItem]] = {}
-    for cluster in clusters:
-        if len(cluster.members) > 1:
-            for member in cluster.members:
-                by_content.setdefault(items[member].sha256, []).append(items[member])
+    for item in items:
+        if counts[item.sha256] > 1:
+            by_content.setdefault(item.sha256, []).append(item)
     found = [
-        " = ".join(f"{item.path} ({item.label})" for item in same)
+        " = ".join(f"{item.path} ({item.label})" for item in sorted(same))
         for same in by_content.values()
         if len({item.label for item in same}) > 1
     ]
     if not found:
         return []
     return [
-        f"{_count(found, 'picture')} carry more than one label, in exact copies: {_some(sorted(found))}. Decide which "
-        f"label is right and delete the other copy."
+        f"{_count(len(found), 'picture')} carry more than one label, in exact copies: {some(sorted(found))}. Decide "
+        f"which label is right and delete the other copy."
     ]
 
 
-def gaps(items: Sequence[SplitItem], clusters: Sequence[Cluster], splits: Sequence[str], use_given: bool) -> list[str]:
-    """Classes that are missing from a split."""
-    held = {name: Counter[str]() for name in ("train", "val", "test")}
-    for item, name in zip(items, splits, strict=True):
-        held[name][item.label] += 1
-    labels = sorted({item.label for item in items})
-    distinct = Counter(label for c in clusters for label in {items[member].label for member in c.members})
+def gaps(items: Sequence[SplitItem], clusters: Clusters, splits: Sequence[str], classes: bool = True) -> list[str]:
+    """Classes that are missing from a split, and splits that are empty."""
     said = []
-    small = [label for label in labels if distinct[label] < 3 and held["train"][label] == _total(held, label)]
-    if small:
-        unit = "different pictures or groups"
-        said.append(
-            f"{_count(small, 'class')} with fewer than 3 {unit} cannot be split and stay in training, so that nothing "
-            f"tells how well they are recognised: {_some(f'{label} ({distinct[label]})' for label in small)}. "
-            f"Add pictures of them."
-        )
-    for name, what in (("train", "training"), ("val", "validation"), ("test", "test")):
-        empty = [label for label in labels if not held[name][label] and label not in small]
-        if empty:
-            tail = "cannot be learned" if name == "train" else f"play no part in the {what} results"
-            said.append(f"{_count(empty, 'class')} without {what} pictures {tail}: {_some(empty)}.")
-    for name, what in (("val", "validation"), ("test", "test")):
-        if not held[name]:
+    if classes:
+        held = Counter(zip((item.label for item in items), splits, strict=True))
+        labels = sorted({item.label for item in items if item.label})
+        number = {label: position for position, label in enumerate(labels)}
+        codes = np.fromiter((number.get(item.label, -1) for item in items), np.int64, len(items))
+        pairs = np.unique((clusters.of * (len(labels) + 1) + codes)[codes >= 0]) % (len(labels) + 1)
+        distinct = dict(zip(labels, np.bincount(pairs, minlength=len(labels)).tolist(), strict=False))
+        totals = Counter(item.label for item in items)
+        small = [label for label in labels if distinct[label] < 3 and held[label, "train"] == totals[label]]
+        if small:
+            said.append(
+                f"{_count(len(small), 'class')} with fewer than 3 different pictures or groups cannot be split and "
+                f"stay in training, so that nothing tells how well they are recognised: "
+                f"{some(f'{label} ({distinct[label]})' for label in small)}. Add pictures of them."
+            )
+        alone = set(small)
+        for name, what in (("train", "training"), *_HELD_OUT):
+            empty = [label for label in labels if not held[label, name] and label not in alone]
+            if empty and name in splits:
+                tail = "cannot be learned" if name == "train" else f"play no part in the {what} results"
+                few = [label for label in empty if distinct[label] < 3]
+                why = f" ({_count(len(few), 'class')} of them in fewer than 3 groups)" if few else ""
+                said.append(f"{_count(len(empty), 'class')} without {what} pictures {tail}{why}: {some(empty)}.")
+    for name, what in _HELD_OUT:
+        if name not in splits:
             said.append(f"There are no {what} pictures at all. Add pictures before training.")
     return said
 
 
-def _total(held: dict[str, Counter[str]], label: str) -> int:
-    return sum(counts[label] for counts in held.values())
-
-
-def _count(found: Sequence[object], noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{len(found)} {noun if len(found) == 1 else plural}"
-
-
-def _some(found: Iterable[str]) -> str:
+def some(found: Iterable[str]) -> str:
     listed = list(found)
     shown = "; ".join(listed[:_SHOWN])
     return f"{shown}; and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else shown
+
+
+def _chance(ratios: Sequence[float], seed: int) -> str:
+    return f"{_shares(ratios)} % for training, validation and test, by chance (seed {seed}) and alike in every class"
+
+
+def _shares(ratios: Sequence[float]) -> str:
+    return " / ".join(f"{100 * ratio:.4g}" for ratio in ratios)
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"

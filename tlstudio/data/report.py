@@ -1,11 +1,8 @@
-"""What a data set is (``describe``), and what is wrong with it (``doctor``), as JSON-able dictionaries."""
+"""What a data set is, as a JSON-able dictionary."""
 
 from typing import Any
 
-from tlstudio.data.doctor import doctor
 from tlstudio.project import Project
-
-__all__ = ["describe", "doctor"]
 
 _LISTED = 50
 
@@ -24,11 +21,14 @@ def describe(project: Project, dataset: str) -> dict[str, Any]:
         "root_found": info.root_found,
         "items": info.profile.items,
         "splits": info.split_counts,
+        "excluded": info.excluded,
         "split_note": info.split_note,
         "classes": [
             {"name": name, "items": info.class_counts[name], **info.class_split_counts[name]}
             for name in info.class_names
         ],
+        "histogram": project.class_values(dataset) if info.task == "regression" else {},
+        "encoding": info.encoding,
         "warnings": project.warnings(dataset),
         "skipped": info.skipped,
         "skipped_files": [

@@ -62,7 +62,7 @@ def resplit(
     group_of = group_finder(group_by)
     items = []
     ids = []
-    for item, columns in _items(project, dataset, needs_columns=bool(group_by or time_by)):
+    for item, columns in _items(project, dataset, {group_by, time_by} - {""}):
         raise_if_stopped()
         ids.append(item.id)
         items.append((item, group_of(item, columns), columns.get(time_by, "") if time_by else ""))
@@ -70,7 +70,14 @@ def resplit(
     strata = _strata(project, dataset, [item.value for item, _, _ in items])
     result = split(
         [
-            SplitItem(item.path, stratum, item.sha256, group=group, time=time, phash=item.phash if near else None)
+            SplitItem(
+                item.path,
+                stratum,
+                bytes.fromhex(item.sha256),
+                group=group,
+                time=time,
+                phash=item.phash if near else None,
+            )
             for (item, group, time), stratum in zip(items, strata, strict=True)
         ],
         plan,
@@ -113,14 +120,17 @@ def _refuse_unknown(
         raise UsageError(f"'{time_by}' is no column of '{dataset}' that says when its items were made.")
 
 
-def _items(project: "Project", dataset: str, *, needs_columns: bool) -> "Iterator[tuple[Item, dict[str, str]]]":
+def _items(project: "Project", dataset: str, names: set[str]) -> "Iterator[tuple[Item, dict[str, str]]]":
+    """Every item that is not excluded, with those of its columns that are named."""
     from tlstudio.project import ItemFilter
+    from tlstudio.project.metas import metas
 
+    columns = {item_id: dict(found) for item_id, found in metas(project, dataset, names) if found} if names else {}
     view = project.view(dataset, ItemFilter())
     for offset in range(0, view.count, _PAGE):
         for item in view.page(offset, _PAGE):
             if item.split != "excluded":
-                yield item, dict(project.meta(dataset, item.id)) if needs_columns else {}
+                yield item, columns.get(item.id, {})
 
 
 def _strata(project: "Project", dataset: str, values: list[str]) -> list[str]:

@@ -16,13 +16,14 @@ from tlstudio.api.dataset_format import (
     Skipped,
     Sniffed,
 )
-from tlstudio.api.errors import DataError, StudioError
+from tlstudio.api.errors import DataError, StudioError, UsageError
 from tlstudio.api.events import Event, Message
 from tlstudio.api.modality import ModalityDescriptor
 from tlstudio.api.options import parse_options
 from tlstudio.api.task import TaskDescriptor
 from tlstudio.control import Control
 from tlstudio.data.scanning import printable
+from tlstudio.project import DatasetInfo
 from tlstudio.project.staging import Staging
 from tlstudio.registry import Registry
 
@@ -48,9 +49,11 @@ class Source:
 
 def open_source(
     control: Control, registry: Registry, staging: Staging, source: str, *, format: str, task: str, modality: str,
-    options: Mapping[str, Any],
+    options: Mapping[str, Any], joins: DatasetInfo | None = None,
 ) -> Generator[Event, None, Source]:  # fmt: skip
-    """Fetches or unpacks the source where it has to be, and finds who reads it. Raises :class:`StudioError`."""
+    """Fetches or unpacks the source where it has to be, and finds who reads it. ``joins``: the data set that it has to
+    fit. Raises :class:`StudioError`.
+    """
     skipped: list[Skipped] = []
     path = yield from _path(control, staging, source)
     descriptor, reader = yield from _choose(registry, format, path)
@@ -76,10 +79,12 @@ def open_source(
     else:
         parse_options(descriptor.options, options)
     seen = reader.look(path) if isinstance(reader, Looks) else None
-    return Source(
-        path, root, descriptor, reader, registry.task(_task(task, descriptor, seen)),
-        registry.modality(_modality(modality, descriptor, seen)), skipped,
-    )  # fmt: skip
+    task, modality = _task(task, descriptor, seen), _modality(modality, descriptor, seen)
+    if joins is not None:
+        for what, wanted, there in (("task", task, joins.task), ("modality", modality, joins.modality)):
+            if wanted != there:
+                raise UsageError(f"The {what} of the data set is {there}, and what would be added is for {wanted}.")
+    return Source(path, root, descriptor, reader, registry.task(task), registry.modality(modality), skipped)
 
 
 def _path(control: Control, staging: Staging, source: str) -> Generator[Event, None, Path]:
@@ -139,8 +144,8 @@ def _unrecognised(source: Path) -> DataError:
             f"subfolder for each class and put its files there, or add a CSV with the columns file and label."
         )
     return DataError(
-        f"No pictures, sounds, texts or films were found in the folders of {source}, nor a table (CSV) with the columns "
-        f"file and label. Name the folder whose subfolders are the classes."
+        f"No pictures, sounds, texts or films were found in the folders of {source}, nor a table (CSV) with the "
+        f"columns file and label. Name the folder whose subfolders are the classes."
     )
 
 
@@ -160,7 +165,8 @@ def _modality(modality: str, descriptor: FormatDescriptor, seen: Sniffed | None)
         return seen.modality if seen is not None else descriptor.modality
     if modality not in descriptor.modalities and modality != descriptor.modality:
         raise DataError(
-            f"The format '{descriptor.id}' reads {_listed(descriptor.modalities)}, not {modality}. Choose another format."
+            f"The format '{descriptor.id}' reads {_listed(descriptor.modalities)}, not {modality}. Choose another "
+            f"format."
         )
     return modality
 

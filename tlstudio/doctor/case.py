@@ -17,8 +17,11 @@ from tlstudio.doctor.cache import DoctorCache, digest
 from tlstudio.doctor.findings import Finding, FoundItem, Severity, finding, item
 from tlstudio.doctor.stages import Stage
 from tlstudio.project import DatasetInfo, Project
+from tlstudio.project.metas import metas
 from tlstudio.project.records import EXCLUDED, FileRecord
 from tlstudio.registry import Registry
+
+_FACTS = ("mode", "brightness", "contrast", "peak", "silent", "clipped", "encoding")  # what the stages look at
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -123,14 +126,16 @@ class Case:
         """What reading the samples has told, by name: one value for each item, empty where there is none."""
         at = {record.id: position for position, record in enumerate(self.records)}
         columns: dict[str, list[str]] = {}
-        for item_id, pairs in self.project.metas(self.info.name):
+        for item_id, pairs in metas(self.project, self.info.name, _FACTS):
             if (position := at.get(item_id)) is not None:
                 for name, value in pairs:
                     columns.setdefault(name, [""] * len(at))[position] = value
         return columns
 
     def numbers(self, name: str) -> npt.NDArray[np.float64] | None:
-        """A column of ``meta`` as numbers, NaN where there is none; ``None`` where no item has it."""
+        """A column of ``meta`` as numbers, whatever their unit, NaN where there is none; ``None`` where no item has
+        it. Silence is -100 dBFS.
+        """
         column = self.meta.get(name)
         if column is None:
             return None
@@ -146,7 +151,9 @@ class Case:
 
 
 def _number(value: str) -> float:
+    if value == "silence":
+        return -100.0
     try:
-        return float(value)
+        return float(value.partition(" ")[0])
     except ValueError:
         return float("nan")

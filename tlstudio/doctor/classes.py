@@ -24,7 +24,7 @@ def half_width(items: int, share: float = _SUPPOSED) -> float:
 
 def _unequal(case: Case) -> list[Finding]:
     counts = case.info.class_counts
-    if not counts or not case.task.classes:
+    if not counts or not case.task.classes or case.task.id == "segmentation":
         return []
     found = []
     by_size = sorted(counts.items(), key=lambda pair: (pair[1], pair[0]))
@@ -83,17 +83,14 @@ def _measuring(case: Case) -> list[Finding]:
     if not test:
         return found
     width = half_width(test)
+    has = f"The test split has {case.count(test).rpartition(' ')[0]}"
     if width > _WIDE:
-        if case.task.id == "regression":
-            sentence = (
-                f"The test split has {case.count(test).rpartition(' ')[0]}: a mean error is known only to about "
-                f"{100 * 1.96 / math.sqrt(test):.0f} % of its spread."
-            )
+        if case.task.id == "segmentation":
+            sentence = f"{has}: a mean over so few depends on which they are."
+        elif case.task.id == "regression":
+            sentence = f"{has}: a mean error is known only to about {100 * 1.96 / math.sqrt(test):.0f} % of its spread."
         else:
-            sentence = (
-                f"The test split has {case.count(test).rpartition(' ')[0]}: an accuracy of 90 % would be known only to "
-                f"± {100 * width:.0f} points (95 % interval)."
-            )
+            sentence = f"{has}: an accuracy of 90 % would be known only to ± {100 * width:.0f} points (95 % interval)."
         advice = (
             "Compare methods over several seeds or by k-fold (kfold:5:0 to kfold:5:4), and believe no difference that "
             "is smaller than that."

@@ -11,9 +11,13 @@ from tlstudio.doctor.findings import Finding, FoundItem, Severity, finding
 
 _NAMED = 5  # others that the note of an item names
 _DROP = "Exclude all but one of each set: copies count several times in training and in what is measured."
+_VERSIONS = {
+    "image": "resized, recompressed, cropped or mirrored",
+    "text": "equal but for case, spaces and punctuation",
+}
 _RESPLIT = (
-    "Split anew, so that copies stay in one split (tlstudio data import keeps exact and near duplicates together), or "
-    "exclude the copies outside of the training split. Until then the test figures are too good."
+    "Split anew, with near duplicates kept together, or exclude the copies outside of the training split. Until then "
+    "the test figures are too good."
 )
 
 
@@ -44,8 +48,8 @@ def _leaks(case: Case, same: Sequence[list[int]], near: Sequence[list[int]]) -> 
         found.append(_sets("leaks", "problem", sentence, _RESPLIT, case, crossing, _in_split(case)))
     if nearly:
         sentence = (
-            f"{case.count(len(nearly))} in more than one split, in slightly different versions (resized, recompressed, "
-            f"cropped or mirrored)."
+            f"{case.count(len(nearly))} in more than one split, in slightly different versions "
+            f"({_VERSIONS.get(case.modality.id, 'not byte for byte')})."
         )
         found.append(_sets("near-leaks", "problem", sentence, _RESPLIT, case, nearly, _in_split(case)))
     return found

@@ -11,6 +11,7 @@ from tlstudio.api.errors import UsageError
 from tlstudio.api.events import Event
 from tlstudio.control import Control
 from tlstudio.doctor import (
+    blur,
     bonds,
     classes,
     copies,
@@ -35,9 +36,7 @@ from tlstudio.registry import Registry
 
 LISTED = 50  # items of each finding in the job's result; the saved report has all of them
 _ORDER = ("problem", "warning", "note")
-_QUICK = (
-    "Near duplicates by a network, wrong labels, outliers and shift: that needs a network, and --quick leaves it out."
-)
+_QUICK = "Blur, cropped copies, wrong labels, outliers and shift: --quick leaves that out."
 
 
 def doctor_job(
@@ -79,6 +78,8 @@ def examine(
         case.skipped.append(_QUICK)
     elif case.info.root_found:
         features = yield from networks.features(case, registry, backbone, weights)
+    if not quick:
+        findings += yield from blur.look(case)
     near_by = None if features is None else (yield from neighbours(case, features))
     pairs = yield from near.find(case, features, near_by)
     findings += copies.look(case, pairs)

@@ -63,7 +63,7 @@ def _candidates(
     lists = [alone[duplicates.candidates_from_hashes([case.records[p].phash for p in alone], ask=stop)]]
     if features is not None and neighbours is not None:
         lists.append(_by_features(features, neighbours))
-    if len(alone) <= _BY_PIXELS_UP_TO:
+    if features is not None and len(alone) <= _BY_PIXELS_UP_TO:
         shown = [thumbnails[p] for p in alone.tolist()]
         lists.append(alone[duplicates.candidates_from_pixels(shown, ask=stop)])
     known = set(alone.tolist())

@@ -1,4 +1,4 @@
-"""Pictures that are unlike the others in size, shape, colour, brightness or sharpness."""
+"""Pictures that are unlike the others in size, shape, colour or brightness."""
 
 from statistics import median
 
@@ -12,12 +12,13 @@ _FACTOR = 16.0  # in pixels, against the median picture
 _NARROW = 4.0  # longer side to shorter
 _FEW = 0.2  # share of the pictures, up to which they are exceptions
 _BLACK, _WHITE = 0.04, 0.97  # mean brightness
+_PLAIN = 0.01  # standard deviation of the brightness: one colour
 _FAR = 5.0  # robust standard deviations
 _GREY = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 
 
 def look(case: Case) -> list[Finding]:
-    return [*_sizes(case), *_modes(case), *_brightness(case), *_sharpness(case)]
+    return [*_sizes(case), *_modes(case), *_brightness(case)]
 
 
 def _sizes(case: Case) -> list[Finding]:
@@ -65,24 +66,20 @@ def _brightness(case: Case) -> list[Finding]:
     z = np.zeros(len(values))
     if known.sum() >= 20:
         z[known] = robust_z(values[known])
-    odd = known & ((values < _BLACK) | (values > _WHITE) | (np.abs(z) > _FAR))
+    contrast = case.numbers("contrast")
+    plain = np.zeros(len(values), bool) if contrast is None else contrast < _PLAIN
+    odd = known & (plain | (values < _BLACK) | (values > _WHITE) | (np.abs(z) > _FAR))
     if odd.sum() > _FEW * known.sum():  # that is how these pictures are
         return []
-    text = "unusually dark or bright"
+    text = "unusually dark or bright, or of one colour"
     advice = "Exclude what shows nothing; for the rest, augmentation 'medium' makes training see such light, too."
-    return case.outstanding("odd-brightness", "warning", text, advice, odd, values, np.abs(z), "mean brightness {:.0%}")
-
-
-def _sharpness(case: Case) -> list[Finding]:
-    values = case.numbers("sharpness")
-    if values is None:
-        return []
-    known = np.isfinite(values) & (values >= 0)
-    if known.sum() < 20:
-        return []
-    z = np.zeros(len(values))
-    z[known] = robust_z(np.log1p(values[known]))
-    blurred = known & (z < -_FAR / 1.4)
-    advice = "Exclude what cannot be told by eye either."
-    text = "much less sharp than the others"
-    return case.outstanding("blurry", "note", text, advice, blurred, values, -z, "sharpness {:.4g}")
+    return case.outstanding(
+        "odd-brightness",
+        "warning",
+        text,
+        advice,
+        odd,
+        values,
+        np.abs(values - 0.5) + np.abs(z),
+        "mean brightness {:.0%}",
+    )

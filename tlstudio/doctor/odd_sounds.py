@@ -7,8 +7,8 @@ import numpy as np
 from tlstudio.doctor.case import Case
 from tlstudio.doctor.findings import Finding, finding
 
-_SILENT = 0.003  # peak, of full scale
-_CLIPPED = 0.005  # share of the samples at full scale
+_SILENT = -50  # dBFS: the loudest moment
+_CLIPPED = 0.5  # per cent of the samples
 _SHORT_MS = 50
 _SHORTER = 8  # times shorter than the median
 
@@ -17,11 +17,12 @@ def look(case: Case) -> list[Finding]:
     found: list[Finding] = []
     if (peak := case.numbers("peak")) is not None:
         advice = "Exclude them: there is nothing to learn from silence."
-        note = "peak at {:.2%} of full scale"
-        found += case.outstanding("silent", "problem", "silent", advice, peak < _SILENT, peak, -peak, note)
+        found += case.outstanding(
+            "silent", "problem", "silent", advice, peak <= _SILENT, peak, -peak, "peak at {:.0f} dBFS"
+        )
     if (share := case.numbers("clipped")) is not None:
         advice = "They were recorded too loud; record them again if that can be done."
-        note = "{:.1%} of the samples are at the limit"
+        note = "{:.2g} % of the samples are at the limit"
         found += case.outstanding("clipped", "warning", "clipped", advice, share > _CLIPPED, share, share, note)
     durations = np.array([record.width for record in case.records], np.float64)
     usual = float(np.median(durations)) if len(durations) else 0.0

@@ -48,6 +48,13 @@ def write(connection: sqlite3.Connection, project: Path) -> None:
             fresh.unlink(missing_ok=True)
 
 
+def write_and_note(database: Database, project: Path) -> None:
+    """Replaces the backup, and keeps in mind that this file is good: the next opening need not read all of it."""
+    with database.connection() as connection:
+        write(connection, project)
+    _note(database, project / FOLDER / CURRENT)
+
+
 def ensure(database: Database, project: Path, aside: Aside) -> list[str]:
     """At every opening: writes a backup where there are data sets and no good backup of them; sentences about it.
 
@@ -69,12 +76,15 @@ def ensure(database: Database, project: Path, aside: Aside) -> list[str]:
             f"The backup {current} was damaged. It lies in {aside.move(current).parent}, a new one was made."
         )
     if saved is None or saved < version:
-        with database.connection() as connection:
-            write(connection, project)
-    if not good or good[0] != _stamp(current):
-        with database.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('backup', ?)", (_stamp(current),))
+        write_and_note(database, project)
+    elif not good or good[0] != _stamp(current):
+        _note(database, current)
     return sentences
+
+
+def _note(database: Database, current: Path) -> None:
+    with database.transaction() as connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('backup', ?)", (_stamp(current),))
 
 
 def _stamp(file: Path) -> str:

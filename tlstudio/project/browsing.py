@@ -51,6 +51,32 @@ class Browsing:
             row = lookup.row_of(connection, self._folder, name)
             return read_items(connection, self._folder, row, ids, row.revision)
 
+    def ids_of(self, name: str, paths: Sequence[str]) -> list[int]:
+        found = []
+        with self._database.connection() as connection:
+            row = lookup.row_of(connection, self._folder, name)
+            for path in paths:
+                query = "SELECT id FROM items WHERE dataset_id = ? AND path = ?"
+                item = connection.execute(query, (row.id, path)).fetchone()
+                if item is None:
+                    raise DataError(f"The data set '{name}' has no item '{path}'.")
+                found.append(item[0])
+        return found
+
+    def splits_before_exclusion(self, name: str, ids: Sequence[int]) -> dict[int, str]:
+        query = (
+            "SELECT split FROM item_states WHERE dataset_id = ? AND item_id = ? AND split < ?"
+            " ORDER BY from_revision DESC LIMIT 1"
+        )
+        found = {}
+        with self._database.connection() as connection:
+            row = lookup.row_of(connection, self._folder, name)
+            for number in ids:
+                state = connection.execute(query, (row.id, number, len(SPLITS))).fetchone()
+                if state:
+                    found[number] = SPLITS[state[0]]
+        return found
+
     def meta(self, name: str, item_id: int) -> list[tuple[str, str]]:
         with self._database.connection() as connection:
             row = lookup.row_of(connection, self._folder, name)

@@ -67,6 +67,14 @@ class DataSide:
         """The items with these ids, in that order; without those that the newest revision does not have."""
         return self._browsing.items_of(dataset, ids)
 
+    def ids_of(self, dataset: str, paths: Sequence[str]) -> list[int]:
+        """The ids of the items with these paths. Raises :class:`DataError` for one that there is not."""
+        return self._browsing.ids_of(dataset, paths)
+
+    def splits_before_exclusion(self, dataset: str, ids: Sequence[int]) -> dict[int, str]:
+        """The split that each of the items was last in, for those that were in one."""
+        return self._browsing.splits_before_exclusion(dataset, ids)
+
     def meta(self, dataset: str, item_id: int) -> list[tuple[str, str]]:
         """More that is known of an item: the columns of its table, and what reading it has told."""
         return self._browsing.meta(dataset, item_id)
@@ -173,8 +181,7 @@ class DataSide:
         return info
 
     def _write_backup(self) -> list[str]:
-        with self.database.connection() as connection:
-            backup.write(connection, self.path)
+        backup.write_and_note(self.database, self.path)
         return []
 
     def _backed_up(self, work: Callable[[], list[str]]) -> list[str]:

@@ -11,6 +11,7 @@ from tlstudio.project import changes, lookup, roots
 from tlstudio.project.backup import note_change
 from tlstudio.project.database import Database
 from tlstudio.project.lookup import Row
+from tlstudio.project.notation import masks_own
 from tlstudio.project.records import PARTS, SPLITS, DatasetInfo, FileRecord, Manifest, SkippedFile, SplitData
 
 _EXCLUDED = PARTS.index("excluded")
@@ -61,6 +62,8 @@ class Datasets:
             splits = {split: SplitData(paths=[], labels=[], hashes=[], item_ids=[]) for split in SPLITS}
             prefix = os.path.join(root, "")
             values: dict[str, str] = {}
+            files: dict[str, str] = {}
+            groups: dict[str, str] = {}
             for path, container, start, length, value, split, sha256, item_id, group in connection.execute(
                 "SELECT i.path, i.container, i.start, i.length, t.value, s.split, i.sha256, i.id, i.group_key"
                 " FROM item_states s JOIN items i ON i.id = s.item_id JOIN targets t ON t.id = s.target_id"
@@ -71,19 +74,24 @@ class Datasets:
                     continue
                 data = splits[SPLITS[split]]
                 if container:
-                    container = lookup.container_path(self._folder, container)
-                    data.paths.append(places.place(os.path.join(root, container), start, length))
+                    file = files.get(container) or files.setdefault(
+                        container, os.path.join(root, lookup.container_path(self._folder, container))
+                    )
+                    data.paths.append(places.place(file, start, length))
                 else:
                     data.paths.append(prefix + path)
                 data.labels.append(index.get(value, 0))
                 data.hashes.append(sha256.hex())
                 data.item_ids.append(item_id)
-                data.values.append(values.setdefault(value, value))
-                data.groups.append(group)
+                data.values.append(values.get(value) or values.setdefault(value, self._shown_value(row, value)))
+                data.groups.append(groups.setdefault(group, group))
         return Manifest(
             dataset=name, revision=revision, root=root, class_names=names, splits=splits, fingerprint=fingerprint,
             task=row.task, modality=row.modality, encoding=row.pixels,
         )  # fmt: skip
+
+    def _shown_value(self, row: Row, value: str) -> str:
+        return masks_own(self._folder, value, out=True) if row.task == "segmentation" else value
 
     def changes(self, name: str, revision: int) -> list[str]:
         """What differs between the files on disk and those of a revision, in sentences; empty: nothing."""
@@ -100,10 +108,12 @@ class Datasets:
                 (row.id,),
             )
             what = "pictures" if row.modality == "image" else "files"
-            found = (
-                changes.Recorded(*r[:4], lookup.container_path(self._folder, r[4]), *r[5:]) if r[4]
-                else changes.Recorded(*r[:4]) for r in rows
-            )  # fmt: skip
+            files: dict[str, str] = {"": ""}
+
+            def container(kept: str) -> str:
+                return files.get(kept) or files.setdefault(kept, lookup.container_path(self._folder, kept))
+
+            found = (changes.Recorded._make((*r[:4], container(r[4]), *r[5:])) for r in rows)
             return changes.compare(root, what, found)
 
     def files(self, name: str) -> Iterator[FileRecord]:
@@ -111,6 +121,7 @@ class Datasets:
         with self._database.connection() as connection:
             row = lookup.row_of(connection, self._folder, name)
             root, _ = lookup.root_of(connection, self._folder, row)
+            prefix, files = os.path.join(root, ""), dict[str, str]()
             query = (
                 "SELECT i.id, i.path, t.shown, s.split, i.sha256, i.width, i.height, i.bytes, i.mtime_ns, t.value, "
                 "i.group_key, i.phash, i.caption, i.container, i.start, i.length "
@@ -119,9 +130,13 @@ class Datasets:
             )
             for r in connection.execute(query, (row.id,)):
                 phash = None if r[11] is None else r[11] % 2**64
-                file = lookup.container_path(self._folder, r[13]) if r[13] else r[1]
-                place = places.place(os.path.join(root, file), r[14], r[15])
-                yield FileRecord(*r[:3], PARTS[r[3]], r[4].hex(), *r[5:11], phash, r[12], place)
+                if r[13]:
+                    file = files.get(r[13]) or files.setdefault(r[13], lookup.container_path(self._folder, r[13]))
+                    place = places.place(os.path.join(root, file), r[14], r[15])
+                else:
+                    place = prefix + r[1]
+                value = self._shown_value(row, r[9])
+                yield FileRecord._make((*r[:3], PARTS[r[3]], r[4].hex(), *r[5:9], value, r[10], phash, r[12], place))
 
     def relocate(self, name: str, folder: Path) -> DatasetInfo:
         """Says where the data set's files lie now, after looking for all of them and reading a sample."""

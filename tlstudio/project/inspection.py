@@ -27,7 +27,8 @@ _WAL_MAGIC = (0x377F0682, 0x377F0683)
 
 def why_damaged(file: Path, *, alone: bool = False, thorough: bool = False) -> str:
     """Empty for a database that can be used, or that a newer application wrote. ``alone``: nobody else has it open and
-    it has no write-ahead log (a backup). Raises :class:`ProjectError` for the database of another application, and
+    it has no write-ahead log (a backup). ``thorough``: all of it is read, of a large one without its indices.
+    Raises :class:`ProjectError` for the database of another application, and
     ``sqlite3.Error`` or ``OSError`` for what is no damage (a full disk, missing rights).
     """
     if not file.is_file():
@@ -57,12 +58,12 @@ def why_damaged(file: Path, *, alone: bool = False, thorough: bool = False) -> s
             if application != APPLICATION_ID or not 1 <= version < _PLAUSIBLE or needed - tables:
                 return "its beginning or some of its tables are not as they should be"
             if thorough or size < _QUICK:
-                check = "integrity_check" if thorough else "quick_check"
+                check = "integrity_check" if thorough and size < _QUICK else "quick_check"
                 (found,) = connection.execute(f"PRAGMA {check}(1)").fetchone()
                 if found != "ok":
                     return f"SQLite says: {' '.join(found.split())}"
             if version == NEWEST:
-                return _unreadable_rows(connection, _SMALL | _LARGE if thorough else _SMALL)
+                return _unreadable_rows(connection, _SMALL | _LARGE if thorough and size < _QUICK else _SMALL)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise

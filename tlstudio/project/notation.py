@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tlstudio.api.dataset_format import Label, Mask
+from tlstudio.api.dataset_format import Label
 from tlstudio.api.errors import DataError
 from tlstudio.api.task import Task, TaskInfo
 from tlstudio.project.lookup import OWN
@@ -70,7 +70,3 @@ def masks_own(folder: Path, value: str, *, out: bool) -> str:
     """The value of a mask that the project keeps itself: with its absolute path (``out``), or as it is kept."""
     kept, absolute = f'"mask": "{OWN}', f'"mask": {json.dumps(f"{folder}/", ensure_ascii=False)[:-1]}'
     return value.replace(kept, absolute, 1) if out else value.replace(absolute, kept, 1)
-
-
-def mask_of(path: str, offset: int = 0, length: int = 0) -> Mask:
-    return Mask(Path(path), offset, length)

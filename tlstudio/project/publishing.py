@@ -183,7 +183,9 @@ def _finish(
         (dataset_id, revision, time.time(), made.split_note, fingerprint, note, kind, changed, fingerprints.text(total),
          revision),
     )  # fmt: skip
-    (last,) = db.execute("SELECT COALESCE(MAX(position), 0) FROM skipped WHERE dataset_id = ?", (dataset_id,)).fetchone()
+    (last,) = db.execute(
+        "SELECT COALESCE(MAX(position), 0) FROM skipped WHERE dataset_id = ?", (dataset_id,)
+    ).fetchone()
     db.execute(
         "INSERT INTO skipped SELECT ?, ? + position, path, reason FROM staged.skipped", (dataset_id, last)
     )  # fmt: skip

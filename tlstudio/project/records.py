@@ -228,7 +228,7 @@ class Run:
     ``state`` is one of ``RUN_STATES``; ``reason`` a sentence where it did not simply finish; ``model`` the
     path of the best model relative to the project, empty where there is none; ``metrics`` maps split to name
     to value. ``position`` orders the queue, 0 where the run is not in line; ``batch`` is the first run of the
-    sweep that it belongs to, 0 where it belongs to none.
+    sweep that it belongs to, 0 where it belongs to none. ``select_by``: the metric that chooses the model.
     """
 
     id: int
@@ -252,6 +252,11 @@ class Run:
     position: float
     batch: int
     dir: Path
+    select_by: str = "accuracy"
+
+    def score(self, split: str, end: str = "") -> float | None:
+        """The metric that chose the model, on a split; ``end``: ``_low`` or ``_high`` of its interval."""
+        return self.metrics.get(split, {}).get(f"{self.select_by}{end}")
 
     @property
     def resumable(self) -> bool:

@@ -19,6 +19,7 @@ _COLUMNS = (
     "started", "ended", "metrics", "seconds", "images_per_second", "reason", "model", "pid", "position", "batch",
 )  # fmt: skip
 _CHANGEABLE = frozenset(_COLUMNS) - {"id", "created"}
+_SELECTED = f"{', '.join(_COLUMNS)}, CASE WHEN json_valid(spec) THEN json_extract(spec, '$.select_by') END"
 
 
 class Spec(Protocol):
@@ -80,12 +81,12 @@ class Runs:
 
     def all(self) -> list[Run]:
         with self._database.connection() as connection:
-            rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM runs ORDER BY id").fetchall()
+            rows = connection.execute(f"SELECT {_SELECTED} FROM runs ORDER BY id").fetchall()
         return [self._record(row) for row in rows]
 
     def get(self, run_id: int) -> Run:
         with self._database.connection() as connection:
-            query = f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE id = ?"
+            query = f"SELECT {_SELECTED} FROM runs WHERE id = ?"
             row = connection.execute(query, (run_id,)).fetchone()
             known = [] if row else connection.execute("SELECT id FROM runs ORDER BY id").fetchall()
         if row is None:
@@ -129,9 +130,10 @@ class Runs:
         return highest + 1
 
     def _record(self, row: tuple[Any, ...]) -> Run:
-        values = dict(zip(_COLUMNS, row, strict=True))
+        *plain, select_by = row
+        values = dict(zip(_COLUMNS, plain, strict=True))
         values.update({name: json.loads(values[name]) for name in _JSON})
-        return Run(**values, dir=self.directory(values["id"]))
+        return Run(**values, select_by=select_by or "accuracy", dir=self.directory(values["id"]))
 
 
 def change(connection: sqlite3.Connection, run_id: int, **fields: Any) -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from tlstudio.api.errors import DataError
 from tlstudio.project import publishing
@@ -23,76 +23,11 @@ from tlstudio.project.database import Database, readable_errors
 from tlstudio.project.lookup import OWN
 from tlstudio.project.processes import identity, lives
 from tlstudio.project.records import DatasetInfo
+from tlstudio.project.staged import TABLES, CheckedFile, FoundFile, StagedFile, ToCheck
+
+__all__ = ["CheckedFile", "FoundFile", "StagedFile", "Staging", "name_taken", "remove_leftovers"]
 
 _PREFIX = "importing-"
-_TABLES = """
-PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;
-CREATE TABLE files (
-  id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, label TEXT NOT NULL, given TEXT NOT NULL,
-  group_key TEXT NOT NULL, container TEXT NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL,
-  meta TEXT NOT NULL, partner TEXT NOT NULL, time TEXT NOT NULL,
-  sha256 BLOB, width INTEGER, height INTEGER, bytes INTEGER, mtime_ns INTEGER,
-  caption TEXT, phash INTEGER, facts TEXT, split INTEGER
-);
-CREATE TABLE skipped (position INTEGER PRIMARY KEY, path TEXT NOT NULL, reason TEXT NOT NULL);
-CREATE TABLE named (label TEXT PRIMARY KEY, target_id INTEGER NOT NULL) WITHOUT ROWID;
-"""
-
-
-class FoundFile(NamedTuple):
-    """A sample as the source declares it. ``path`` relative to the root with ``/``; ``label`` in the task's notation;
-    ``split`` and ``group`` or empty. A part of a file: ``container`` is that file, relative to the root, absolute, or
-    :meth:`Staging.kept`'s. ``meta``: JSON list of [name, value]. ``partner`` as ``container``. ``time`` to split by.
-    """
-
-    path: str
-    label: str
-    split: str
-    group: str
-    container: str = ""
-    start: int = 0
-    length: int = 0
-    meta: str = ""
-    partner: str = ""
-    time: str = ""
-
-
-class CheckedFile(NamedTuple):
-    """What reading a sample has told, as :class:`tlstudio.api.modality.Facts`; its size in bytes, and the time of
-    change of its file in ns. ``facts``: JSON list of [name, value]. ``label`` where it is another one now (masks).
-    """
-
-    sha256: bytes
-    width: int
-    height: int
-    bytes: int
-    mtime_ns: int
-    caption: str = ""
-    phash: int | None = None
-    facts: str = ""
-    label: str = ""
-
-
-class StagedFile(NamedTuple):
-    """A usable file, for splitting."""
-
-    id: int
-    path: str
-    label: str
-    split: str
-    group: str
-    sha256: bytes
-    time: str = ""
-    phash: int | None = None
-
-
-class ToCheck(NamedTuple):
-    id: int
-    path: str
-    container: str
-    start: int
-    length: int
-    label: str
 
 
 class Staging:
@@ -115,7 +50,7 @@ class Staging:
         with readable_errors(self.path):
             self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             try:
-                self._connection.executescript(_TABLES)
+                self._connection.executescript(TABLES)
             except sqlite3.Error:
                 self._connection.close()
                 _remove(self.path)
@@ -149,10 +84,8 @@ class Staging:
 
     def at_hand(self, container: str) -> str:
         """Where a container of :meth:`kept` lies while the import is under way; others are as they are."""
-        if not container.startswith(OWN):
-            return container
-        final = self._project / container.removeprefix(OWN)
-        return str(self._work / final.relative_to(self._final))
+        prefix = f"{OWN}data/{self._final.name}/"
+        return f"{self._work}/{container[len(prefix) :]}" if container.startswith(prefix) else container
 
     def final_root(self, root: Path) -> Path:
         """Where ``root`` lies when the data set is there; the project's own folder where no file is outside of it."""
@@ -237,7 +170,7 @@ class Staging:
             " ORDER BY path"
         )
         for row in self._connection.execute(query):
-            yield StagedFile(*row[:7], None if row[7] is None else row[7] % 2**64)
+            yield StagedFile._make((*row[:7], None if row[7] is None else row[7] % 2**64))
 
     def skipped(self, limit: int) -> tuple[int, list[tuple[str, str]]]:
         """How many were left out, and the first of them."""

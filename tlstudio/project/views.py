@@ -10,12 +10,14 @@ import threading
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from tlstudio.api.errors import DataError, UsageError
+from tlstudio.api.errors import UsageError
 from tlstudio.project import lookup
 from tlstudio.project.database import Database
 from tlstudio.project.lookup import Row
 from tlstudio.project.notation import masks_own
+from tlstudio.project.querying import by_state, ids_by, searched, targets_of
 from tlstudio.project.records import ORDERS, PARTS, Item, ItemFilter
 
 _DIRECT = 2_000  # items from the beginning that the database finds by itself
@@ -61,7 +63,7 @@ class ItemView:
         self._count: int | None = None
         with database.connection() as connection:
             lookup.known_revision(connection, row, wanted.revision)
-            self._targets = _targets_of(connection, row, wanted.label) if wanted.label else None
+            self._targets = targets_of(connection, row, wanted.label) if wanted.label else None
 
     @property
     def count(self) -> int:
@@ -76,8 +78,14 @@ class ItemView:
         """``limit`` items from position ``offset`` on; fewer at the end."""
         with self._database.connection() as connection:
             row = lookup.row_of(connection, self._folder, self.dataset)
-            if self._found is None and self._plain(row) and offset + limit <= _DIRECT:
+            early = self._found is None and offset + limit <= _DIRECT
+            if early and self._plain(row):
                 ids = self._directly(connection, row, offset, limit)
+            elif early and self._is_search(connection, row):
+                first = searched(connection, row, self._wanted.search, offset + limit)
+                if len(first) < offset + limit and not self._wanted.descending:
+                    self._found = first
+                ids = first[offset:].tolist()
             else:
                 ids = self._all(connection)[offset : offset + limit].tolist()
             return read_items(connection, self._folder, row, ids, self.revision)
@@ -92,6 +100,22 @@ class ItemView:
         w = self._wanted
         outside = self._chosen is not None or w.ids is not None or w.search or w.group
         return not outside and self.revision == row.revision and w.order in ("id", "label", "split", *_INDICES)
+
+    def _is_search(self, connection: sqlite3.Connection, row: Row) -> bool:
+        """Whether the first that are found are the first of the view."""
+        w = self._wanted
+        alone = ItemFilter(search=w.search, revision=w.revision) == w
+        return alone and bool(w.search) and self._everyone(connection, row)
+
+    def _everyone(self, connection: sqlite3.Connection, row: Row) -> bool:
+        """Whether no item of the data set is left out by its label, its split or the revision."""
+        if self._wanted.split or self._targets is not None or self.revision != row.revision:
+            return False
+        holds = lookup.holds(row, row.revision)
+        query = f"SELECT SUM(items) FROM counts s WHERE dataset_id = ? AND class_id = 0 AND {holds}"
+        (here,) = connection.execute(query, (row.id,)).fetchone()
+        (ever,) = connection.execute("SELECT COUNT(*) FROM items WHERE dataset_id = ?", (row.id,)).fetchone()
+        return bool(here == ever)
 
     def _counted(self) -> int:
         w = self._wanted
@@ -111,7 +135,7 @@ class ItemView:
         """The condition on ``item_states s``; all of it numbers of our own."""
         where = f"s.dataset_id = {row.id} AND {lookup.holds(row, self.revision)}"
         if self._targets is not None:
-            where += f" AND s.target_id IN ({', '.join(map(str, self._targets))})"
+            where += f" AND s.target_id IN ({self._targets})"
         if self._wanted.split:
             where += f" AND s.split = {PARTS.index(self._wanted.split)}"
         return where
@@ -125,7 +149,7 @@ class ItemView:
             index = "INDEXED BY states_by_split" if w.split and self._targets is None else index
             query = f"SELECT s.item_id FROM item_states s {index} WHERE {where} ORDER BY s.item_id{down}{end}"
         elif w.order in ("split", "label"):
-            query = _by_state(where, row, w.order, down) + end
+            query = by_state(where, row, w.order, down) + end
         else:
             column, index = _INDICES[w.order]
             order = f"ORDER BY {column}{down}, i.id{down}{end}"
@@ -159,9 +183,9 @@ class ItemView:
             conditions.append(w.ids)
         if w.group:
             query = "SELECT id FROM items WHERE dataset_id = ? AND group_key = ?"
-            conditions.append(_column(connection, query, (row.id, w.group)))
+            conditions.append(ids_by(connection, query, (row.id, w.group)))
         if w.search:
-            conditions.append(_searched(connection, row, w.search))
+            conditions.append(searched(connection, row, w.search))
         within = set[int].intersection(*(set(ids) for ids in conditions)) if conditions else None
         found = self._ordered(connection, row, within, ranks)
         if w.descending:
@@ -173,13 +197,17 @@ class ItemView:
     ) -> "array[int]":
         order, where = self._wanted.order, self._where(row)
         if order in ("split", "label"):
-            found = _column(connection, _by_state(where, row, order, ""))
+            found = ids_by(connection, by_state(where, row, order, ""))
             return found if within is None else array("q", (i for i in found if i in within))
-        if within is not None and len(within) < _RARE:
-            query = f"SELECT s.item_id FROM json_each(?) j CROSS JOIN item_states s ON s.item_id = j.value WHERE {where}"
-            members = _column(connection, query, (json.dumps(list(within)),))
+        if within is not None and self._everyone(connection, row) and ranks is None and self._wanted.ids is None:
+            members = array("q", sorted(within))
+        elif within is not None and len(within) < _RARE:
+            query = (
+                f"SELECT s.item_id FROM json_each(?) j CROSS JOIN item_states s ON s.item_id = j.value WHERE {where}"
+            )
+            members = ids_by(connection, query, (json.dumps(list(within)),))
         else:
-            members = _column(connection, f"SELECT s.item_id FROM item_states s WHERE {where}")
+            members = ids_by(connection, f"SELECT s.item_id FROM item_states s WHERE {where}")
             if within is not None:
                 members = array("q", (i for i in members if i in within))
         if order in ("suspicion", "confidence"):
@@ -190,9 +218,9 @@ class ItemView:
         column, index = _INDICES[order]
         if len(members) < _RARE:
             query = f"SELECT i.id FROM json_each(?) j CROSS JOIN items i ON i.id = j.value ORDER BY {column}, i.id"
-            return _column(connection, query, (json.dumps(members.tolist()),))
+            return ids_by(connection, query, (json.dumps(members.tolist()),))
         query = f"SELECT i.id FROM items i INDEXED BY {index} WHERE i.dataset_id = ? ORDER BY {column}, i.id"
-        sequence = _column(connection, query, (row.id,))
+        sequence = ids_by(connection, query, (row.id,))
         if len(members) == len(sequence):
             return sequence
         kept = set(members)
@@ -211,53 +239,10 @@ def read_items(
     found = []
     for r in connection.execute(query, (json.dumps(list(ids)),)):
         value = masks_own(folder, r[7], out=True) if row.task == "segmentation" else r[7]
-        found.append(
-            Item(
-                *r[:3], PARTS[r[3]], r[4].hex(), r[5], r[6], value, *r[8:11], None if r[11] is None else r[11] % 2**64,
-                lookup.container_path(folder, r[12]), r[13], r[14], lookup.container_path(folder, r[15]),
-            )
+        phash = None if r[11] is None else r[11] % 2**64
+        container, partner = lookup.container_path(folder, r[12]), lookup.container_path(folder, r[15])
+        fields: tuple[Any, ...] = (
+            *r[:3], PARTS[r[3]], r[4].hex(), r[5], r[6], value, *r[8:11], phash, container, r[13], r[14], partner,
         )  # fmt: skip
-    return found
-
-
-def _by_state(where: str, row: Row, order: str, down: str) -> str:
-    if order == "split":
-        index = "INDEXED BY states_by_split" if "to_revision =" in where else ""
-        return f"SELECT s.item_id FROM item_states s {index} WHERE {where} ORDER BY s.split{down}, s.item_id{down}"
-    index = "INDEXED BY states_by_class" if "to_revision =" in where else ""
-    return (
-        f"SELECT s.item_id FROM targets t CROSS JOIN item_states s {index} ON s.target_id = t.id"
-        f" WHERE t.dataset_id = {row.id} AND {where}"
-        f" ORDER BY t.rank{down}, t.shown{down}, t.id{down}, s.item_id{down}"
-    )
-
-
-def _targets_of(connection: sqlite3.Connection, row: Row, label: str) -> list[int]:
-    """The values that a label stands for: those with that class, or that which is shown so."""
-    query = (
-        "SELECT t.target_id FROM classes c JOIN target_classes t ON t.class_id = c.id"
-        " WHERE c.dataset_id = ? AND c.name = ?"
-    )
-    found = [number for (number,) in connection.execute(query, (row.id, label))]
-    if not found:
-        query = "SELECT 1 FROM classes WHERE dataset_id = ? AND name = ?"
-        known = connection.execute(query, (row.id, label)).fetchone() is not None
-        query = "SELECT id FROM targets WHERE dataset_id = ? AND ? IN (shown, value)"
-        found = [number for (number,) in connection.execute(query, (row.id, label))]
-        if not found and not known:
-            raise DataError(f"The data set '{row.name}' has no class '{label}'.")
-    return found
-
-
-def _searched(connection: sqlite3.Connection, row: Row, text: str) -> "array[int]":
-    pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    query = r"SELECT id FROM items WHERE dataset_id = ? AND (path LIKE ?2 ESCAPE '\' OR caption LIKE ?2 ESCAPE '\')"
-    return _column(connection, query, (row.id, f"%{pattern}%"))
-
-
-def _column(connection: sqlite3.Connection, query: str, values: Sequence[object] = ()) -> "array[int]":
-    cursor = connection.execute(query, tuple(values))  # type: ignore[arg-type]
-    found: array[int] = array("q")
-    while rows := cursor.fetchmany(20_000):
-        found.extend([number for (number,) in rows])
+        found.append(Item(*fields))
     return found

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tlstudio.api import BackboneDescriptor, FeatureLevel, Preprocessing, Stage, Weights, images_only
+from tlstudio.api import BackboneDescriptor, FeatureLevel, Preprocessing, Stage, Weights, takes_pictures
 from tlstudio_builtins.backbones.families import FAMILIES, Family
 
 _LICENSE = "BSD-3-Clause"  # torchvision's, where the weights' metadata name no other
@@ -48,7 +48,7 @@ def _descriptor(family: Family, entry: dict[str, Any]) -> BackboneDescriptor:
         title=_TITLES[entry["id"]],
         description=family.description,
         factory=f"tlstudio_builtins.backbones.torchvision_models:{entry['id']}",
-        supports=images_only,
+        supports=takes_pictures,
         family=family.title,
         parameters=entry["parameters"],
         gflops=entry["gflops"],

@@ -5,7 +5,7 @@ weights.
 import json
 
 from tlstudio import paths
-from tlstudio.api import BackboneDescriptor, FeatureLevel, Preprocessing, Stage, Weights, images_only
+from tlstudio.api import BackboneDescriptor, FeatureLevel, Preprocessing, Stage, Weights, takes_pictures
 
 GFLOPS = 0.039  # multiply-adds in 1e9 for one picture of 40 pixels; a test counts them
 
@@ -38,7 +38,7 @@ def glyphnet_backbone() -> list[BackboneDescriptor]:
             "digits, "
             "letters and signs rather than photographs.",
             factory="tlstudio_builtins.backbones.glyphnet:glyphnet",
-            supports=images_only,
+            supports=takes_pictures,
             family="GlyphNet",
             parameters=card["parameters"],
             gflops=GFLOPS,

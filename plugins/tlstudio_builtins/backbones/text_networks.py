@@ -78,8 +78,9 @@ def _words(x: Tensor) -> Tensor:
     start = slots.scatter(1, torch.where(begins, number, 0), place).gather(1, number)
     # A word's hash is the sum of a pseudo-random number for each pair of a byte and its place in the word.
     mixed = ((place - start + 1) * 257 + x) * _STEP % _PRIME
-    mixed = torch.where(inside, mixed * mixed % _PRIME, 0)
-    return slots.scatter_add(1, number, mixed)[:, 1:] % _PRIME
+    for _ in range(2):
+        mixed = (mixed * mixed + 104_729) % _PRIME
+    return slots.scatter_add(1, number, torch.where(inside, mixed, 0))[:, 1:] % _PRIME
 
 
 def _small(x: Tensor) -> Tensor:

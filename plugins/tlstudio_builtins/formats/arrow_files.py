@@ -28,12 +28,19 @@ def schema_of(path: Path) -> Any:
 
 
 class Batches:
-    """The rows of some columns, a few at a time. Raises what pyarrow raises."""
+    """The rows of some columns, a few at a time. Raises ``DataError`` where the file is damaged."""
 
     def __init__(self, path: Path, columns: list[str], rows: int = _ROWS) -> None:
         self._path, self._columns, self._rows = path, columns, rows
 
     def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self._portions()
+        except (pa.ArrowException, OSError) as error:
+            text = " ".join(str(error).split()).rstrip(".")
+            raise DataError(f"{printable(self._path)} is damaged: {text}.") from error
+
+    def _portions(self) -> Iterator[Any]:
         if self._path.suffix.lower() == ".parquet":
             with pyarrow.parquet.ParquetFile(self._path) as file:
                 yield from file.iter_batches(batch_size=self._rows, columns=self._columns)
@@ -41,6 +48,7 @@ class Batches:
         with pa.memory_map(str(self._path)) as stream:
             for batch in _batches(_opened(stream)):
                 part = batch.select(self._columns)
+                part.validate(full=True)  # a damaged file may point anywhere
                 for start in range(0, part.num_rows, self._rows):
                     yield part.slice(start, self._rows)
 

@@ -54,10 +54,12 @@ class CsvTable:
             path = find_table(source, self.endings)
             if source.is_file():
                 return 0.95 if path.suffix.lower() != ".txt" else 0.4
-            self._columns(Table(path, self._options.header), Finder(path.parent))
+            columns = self._columns(Table(path, self._options.header), Finder(path.parent))
         except DataError:
             return 0.0
-        return 0.6 if sum(map(holds_samples, subfolders(source)[:50])) > 1 else 0.85
+        # A table beside class folders may be about something else; one that names masks is what lists them.
+        beside = columns.mask < 0 and sum(map(holds_samples, subfolders(source)[:50])) > 1
+        return 0.6 if beside else 0.85
 
     def look(self, source: Path) -> Sniffed:
         """Raises ``DataError`` where the table's columns cannot be understood; its text then lists them."""

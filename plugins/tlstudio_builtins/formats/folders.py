@@ -14,10 +14,16 @@ PICTURES = frozenset({
 })  # fmt: skip
 SUFFIXES: dict[str, frozenset[str]] = {
     "image": PICTURES,
-    "audio": frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf"}),
-    "video": frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv"}),
-    "text": frozenset({".txt", ".text", ".md"}),
-}
+    "audio": frozenset({
+        ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
+        ".w64", ".rf64", ".sph",
+    }),
+    "text": frozenset({".txt", ".text", ".md", ".rst", ".html", ".htm", ".eml"}),
+    "video": frozenset({
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts", ".wmv", ".asf",
+        ".flv", ".ogv", ".3gp", ".3g2",
+    }),
+}  # fmt: skip
 NOUNS = {
     "image": ("picture", "pictures"), "audio": ("sound", "sounds"), "video": ("film", "films"),
     "text": ("text", "texts"),

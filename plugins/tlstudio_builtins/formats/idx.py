@@ -59,6 +59,8 @@ class Idx:
                 f"{printable(source)} holds no pair of idx files, named such as train-images-idx3-ubyte.gz and "
                 f"train-labels-idx1-ubyte.gz."
             )
+        if not self._names:
+            self._names = _listed(pairs[0].pictures.parent)
         several = len({pair.split for pair in pairs}) > 1
         for pair in pairs:
             yield from self._items(pair, pair.split if several else "")
@@ -111,6 +113,15 @@ def _pairs(source: Path) -> list[_Pair]:
             split = "test" if "t10k" in name or "test" in name else "val" if "val" in name else "train"
             pairs.append(_Pair(path, labels, split))
     return pairs
+
+
+def _listed(folder: Path) -> list[str]:
+    """The names of the classes in ``classes.txt``, where there is one."""
+    path = folder / "classes.txt"
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace")[: 1 << 20].splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _labels_name(name: str) -> str:

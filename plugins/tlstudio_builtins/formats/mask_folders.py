@@ -50,7 +50,7 @@ class MaskFolders:
         for place in _places(source):
             pictures, masks = _stems(place)
             if len(masks.keys() & pictures.keys()) * 2 > len(masks):
-                return 0.9
+                return 0.97
         return 0.0
 
     def look(self, source: Path) -> Sniffed:

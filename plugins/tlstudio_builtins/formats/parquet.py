@@ -56,8 +56,11 @@ class Parquet:
         columns = self._columns(source, files)
         path = files[0][0]
         names = tuple(schema_of(path).names)
-        first = next(iter(Batches(path, list(names), rows=_SHOWN)), None)
-        rows = first.to_pylist()[:_SHOWN] if first is not None else []
+        try:
+            first = next(iter(Batches(path, list(names), rows=_SHOWN)), None)
+            rows = first.to_pylist()[:_SHOWN] if first is not None else []
+        except (DataError, UnicodeDecodeError):  # said when it is read, and the other files are read all the same
+            rows = []
         return Sniffed(
             sure=sure, modality=columns.modality, task=columns.task, columns=names,
             rows=tuple(tuple(_shown(row[name]) for name in names) for row in rows),
@@ -113,7 +116,7 @@ class Parquet:
                 for row in batch.to_pylist():
                     number += 1
                     yield self._item(path, number, split, row, columns, finder)
-        except (pa.ArrowException, OSError, UnicodeDecodeError, DataError) as error:
+        except (pa.ArrowException, UnicodeDecodeError, DataError) as error:
             text = " ".join(str(error).split()).rstrip(".")
             yield Skipped(path, f"It cannot be read after row {number:,}; the rest is left out: {text}.")
 

@@ -32,7 +32,10 @@ class _OfLabels(Keeping):
         defined = (counts > 0) & (counts < len(targets)) if self.both else counts > 0
         if not bool(defined.any()):
             return torch.tensor(float("nan"))
-        return self._each(outputs[:, defined], targets[:, defined]).mean()
+        outputs, targets = outputs[:, defined], targets[:, defined]
+        if targets.shape[1] == 1:  # torchmetrics wants two labels at least; the mean of twice the same is the same
+            outputs, targets = outputs.repeat(1, 2), targets.repeat(1, 2)
+        return self._each(outputs, targets).mean()
 
     both = False  # whether a label counts only where some items carry it and some do not
 

@@ -66,7 +66,7 @@ def examine(content: bytes) -> Film:
         kind, sound, codec = container.format.name, bool(container.streams.audio), stream.codec_context.name
         rate = float(stream.average_rate or 25)
     seconds = (timeline.end - timeline.shown[0]) * unit if timeline.stamped else len(timeline.shown) / rate
-    if declared and (timeline.end * unit if timeline.stamped else seconds) < 0.9 * declared - 1.0:
+    if declared - max(seconds, timeline.end * unit if timeline.stamped else 0.0) > max(0.5, 0.1 * declared):
         raise DataError("The film is cut off: its end is missing.")
     width, height, decoded = _decode_all(content)
     wanted = min(len(timeline.shown), _DECODED_AT_MOST)
@@ -205,9 +205,12 @@ def _pixels(frame: Any, shorter: int) -> Frames:
 
 
 def _declared(container: Any, stream: Any) -> float:
-    """Seconds, up to the end, that the file says it holds; 0 where it does not."""
+    """Seconds that the file says it holds; 0 where it does not."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
+    told = [part for part in stream.metadata.get("DURATION", "").split(":") if part.replace(".", "", 1).isdigit()]
+    if len(told) == 3:  # Matroska says it of each stream
+        return 3600 * float(told[0]) + 60 * float(told[1]) + float(told[2])
     return float(container.duration or 0) / 1e6
 
 

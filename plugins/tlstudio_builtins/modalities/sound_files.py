@@ -15,6 +15,7 @@ Wave = npt.NDArray[np.float32]
 LONGEST = 6 * 3600  # seconds
 HIGHEST = 1_000_000  # Hz
 _BLOCK = 1 << 18  # frames
+_LOUDEST = 1e6  # beyond what any file of floating point numbers means
 _UNKNOWN = 0x7FFFF000  # programs that write into a pipe cannot know a size, and say 0 or as much as the field holds
 _EMPTY = "The sound is empty: it holds no samples."
 _DAMAGED = "The sound is damaged: {}."
@@ -45,11 +46,10 @@ def examine(content: bytes) -> Sound:
         for block in _blocks(file):
             if not np.isfinite(block).all():
                 raise DataError(_DAMAGED.format("it holds numbers that are not finite"))
-            mono = block.mean(axis=1)
-            loud = np.abs(mono)
+            loud = np.abs(np.clip(block, -_LOUDEST, _LOUDEST).mean(axis=1))
             frames += len(block)
             peak = max(peak, float(loud.max()))
-            squares += float(np.square(mono, dtype=np.float64).sum())
+            squares += float(np.square(loud, dtype=np.float64).sum())
             quiet += _quiet(loud, file.samplerate)
             clipped += int((np.abs(block) >= 0.999).any(axis=1).sum())
             if frames / file.samplerate > LONGEST:
@@ -58,10 +58,10 @@ def examine(content: bytes) -> Sound:
         if file.format == "MP3":
             declared = int(declared * 0.98) - 4096  # an estimate, where the file does not say it
         rate, channels = file.samplerate, file.channels
-    if frames == 0:
-        raise DataError(_EMPTY)
     if frames < declared or _cut_off(content):
         raise DataError("The sound is cut off: its end is missing.")
+    if frames == 0:
+        raise DataError(_EMPTY)
     return Sound(rate, channels, frames, kind, peak, (squares / frames) ** 0.5, quiet / frames, clipped / frames)
 
 
@@ -76,7 +76,7 @@ def read(content: bytes, rate: int, seconds: float) -> Wave:
                 raise DataError(_DAMAGED.format("it is not as long as it says")) from error
         parts, total = [], 0
         for block in _blocks(file):
-            parts.append(block.mean(axis=1))
+            parts.append(np.clip(np.nan_to_num(block), -_LOUDEST, _LOUDEST).mean(axis=1))
             total += len(block)
             if total >= wanted:
                 break
@@ -84,7 +84,7 @@ def read(content: bytes, rate: int, seconds: float) -> Wave:
     wave = np.concatenate(parts)[:wanted] if parts else np.zeros(0, np.float32)
     if len(wave) == 0:
         raise DataError(_EMPTY)
-    return resampled(np.nan_to_num(wave, nan=0.0, posinf=1.0, neginf=-1.0), source, rate)
+    return resampled(wave, source, rate)
 
 
 def rate_of(content: bytes) -> int:

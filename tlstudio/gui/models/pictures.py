@@ -20,10 +20,19 @@ Preview = Callable[[bytes, int], "npt.NDArray[Any] | None"]
 
 def read(place: "os.PathLike[str] | str", box: QSize) -> QImage:
     """The picture at a place, upright, inside ``box``, never enlarged; a null image where it cannot be read."""
-    try:
-        return of_bytes(places.read_bytes(str(place)), box)
-    except (StudioError, OSError):
-        return QImage()  # the gallery shows a sign for it; the importer has said why
+    path, _, length = places.parse(str(place))
+    if length:
+        try:
+            return of_bytes(places.read_bytes(str(place)), box)
+        except StudioError:
+            return QImage()  # the gallery shows a sign for it; the importer has said why
+    image = _scaled(QImageReader(path), box)
+    if image.isNull():
+        try:
+            image = _with_pillow(places.read_bytes(path), box)
+        except (StudioError, OSError):
+            return QImage()
+    return _fitted(image, box)
 
 
 def of_bytes(content: bytes, box: QSize) -> QImage:
@@ -32,6 +41,12 @@ def of_bytes(content: bytes, box: QSize) -> QImage:
     device.setData(QByteArray(content))
     device.open(QIODevice.OpenModeFlag.ReadOnly)
     reader = QImageReader(device)
+    image = _scaled(reader, box)
+    del reader  # before its device, or it crashes
+    return _fitted(_with_pillow(content, box) if image.isNull() else image, box)
+
+
+def _scaled(reader: QImageReader, box: QSize) -> QImage:
     reader.setAutoTransform(True)
     reader.setDecideFormatFromContent(True)
     size = reader.size()
@@ -40,12 +55,13 @@ def of_bytes(content: bytes, box: QSize) -> QImage:
         bounds = box.transposed() if turned else box
         if size.width() > bounds.width() or size.height() > bounds.height():
             reader.setScaledSize(size.scaled(bounds, Qt.AspectRatioMode.KeepAspectRatio).expandedTo(QSize(1, 1)))
-    image = reader.read()
-    if image.isNull():
-        image = _with_pillow(content, box)
-    if not image.isNull() and (image.width() > box.width() or image.height() > box.height()):
-        image = image.scaled(box, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
-    return image
+    return reader.read()
+
+
+def _fitted(image: QImage, box: QSize) -> QImage:
+    if image.isNull() or (image.width() <= box.width() and image.height() <= box.height()):
+        return image
+    return image.scaled(box, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
 
 
 def of_array(pixels: "npt.NDArray[Any]") -> QImage:

@@ -4,29 +4,31 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
 
 from tlstudio.gui import text
 from tlstudio.gui.pages.data_browser import DataBrowser
 from tlstudio.gui.pages.data_detail import DetailView
-from tlstudio.gui.pages.data_import import ImportForm
+from tlstudio.gui.pages.data_importing import Importing
 from tlstudio.gui.pages.data_problems import LIMIT, ProblemsView
 from tlstudio.gui.pages.data_tools import DataTools
 from tlstudio.gui.pages.data_words import modality_of
 from tlstudio.gui.session import Session
-from tlstudio.gui.widgets.job_panel import JobPanel
 from tlstudio.gui.widgets.kit import Banner, EmptyState, Page, PageHeader, button, primary_button
 
 if TYPE_CHECKING:
     from tlstudio.project import DatasetInfo, ItemFilter, SkippedFile
 
 
+_WIDE = 1080  # pixels from which on title, views and buttons stand in one line
+
+
 class DataPage(Page):
     page_id = "data"
     title = "Data"
     help_text = (
-        "A data set is a folder, a table or an archive of pictures, sounds, texts or films with their labels. Importing "
+        "A data set is a folder, a table or an archive of pictures, sounds, texts or films with labels. Importing "
         "reads every file once, leaves out what cannot be used and says why. Select items by click, Shift, Ctrl or "
         "Ctrl+A; the keys 1 to 9, 0 and then letters relabel them; Delete excludes them or brings them back; Ctrl+Z "
         "takes any change back. Each change is a revision, and nothing is ever deleted from disk."
@@ -35,7 +37,6 @@ class DataPage(Page):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self.setAcceptDrops(True)
-        self._imported = ""
         self._seen: tuple[object, ...] = ()  # project, data set and revision that the views show
         self._shown = 0  # the index of the item in the detail view
         self.header = PageHeader("Data")
@@ -52,19 +53,9 @@ class DataPage(Page):
             "Import…",
         )
         self.empty.triggered.connect(self.begin_import)
-        self.form = ImportForm(session)
-        self.form.accepted.connect(self._on_import_accepted)
-        self.form.cancelled.connect(self._show_default)
-        self.form.command_changed.connect(self._on_command)
-        self.job = JobPanel("Importing")
-        self.job.finished.connect(self._on_imported)
-        self.job.stopped.connect(self._on_import_stopped)
-        self.job.failed.connect(self._on_import_failed)
-        self._job_view = QWidget()
-        column = QVBoxLayout(self._job_view)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.job)
-        column.addStretch(1)
+        self.importing = Importing(session, self)
+        self.form, self.job = self.importing.form, self.importing.job
+        self._job_view = self.importing.job_view
         self.browser = DataBrowser(session)
         self.detail = DetailView(session.background)
         self.problems = ProblemsView()
@@ -78,16 +69,24 @@ class DataPage(Page):
         self._on_dataset()
 
     def _compose(self) -> None:
-        self.header.add_action(self.tools.segments)
+        self._beside, self._below = QHBoxLayout(self.header.add_action(QWidget())), QHBoxLayout()
+        self._beside.setContentsMargins(0, 0, 0, 0)
+        self._below.addWidget(self.tools.segments)
+        self._below.addStretch(1)
         self.header.add_action(self.tools.more)
         for one in (self.import_button, self.train_button, self.form.cancel, self.form.import_button):
             self.header.add_action(one)
         self.layout_.addWidget(self.header)
+        self.layout_.addLayout(self._below)
         self.layout_.addWidget(self.notice)
         self.layout_.addWidget(self.stack, 1)
 
     def _connect(self) -> None:
         browser, detail = self.browser, self.detail
+        self.form.cancelled.connect(self._show_default)
+        self.form.command_changed.connect(self._on_command)
+        self.importing.view_asked.connect(self._on_import_view)
+        self.importing.done.connect(self._on_imported)
         browser.item_activated.connect(self.show_item)
         browser.problems_asked.connect(self._on_problems_asked)
         browser.check_asked.connect(self.tools.check)
@@ -116,6 +115,14 @@ class DataPage(Page):
         self.session.datasets_changed.connect(self._on_dataset)
         self.session.selected_dataset_changed.connect(self._on_dataset)
         self.session.project_changed.connect(self._on_project_changed)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What is shown of the data set is chosen beside its name where there is room, else below."""
+        super().resizeEvent(event)
+        wanted, other = (self._beside, self._below) if self.width() >= _WIDE else (self._below, self._beside)
+        if wanted.indexOf(self.tools.segments) < 0:
+            other.removeWidget(self.tools.segments)
+            wanted.insertWidget(0, self.tools.segments)
 
     def shown(self) -> None:
         if self.session.pending_import:
@@ -156,13 +163,12 @@ class DataPage(Page):
 
     def _warn_of_root(self, dataset: "DatasetInfo") -> None:
         if dataset.root_found:
-            kept = self.notice.isVisible() and self._imported == dataset.name
+            kept = self.notice.isVisible() and self.importing.name == dataset.name
             self.notice.set(self.notice.label.text() if kept else "")
         else:
             files = "The pictures were" if dataset.modality == "image" else "The files were"
-            self.notice.set(
-                f"{files} in {dataset.root}, and that folder is not there. Put it back, or beside the project.", "warning"
-            )
+            sentence = f"{files} in {dataset.root}, and that folder is not there. Put it back, or beside the project."
+            self.notice.set(sentence, "warning")
 
     @Slot()
     def _show_default(self) -> None:
@@ -212,51 +218,30 @@ class DataPage(Page):
 
     # ---- importing
 
+    @Slot(object)
+    def _on_import_view(self, view: QWidget) -> None:
+        self.notice.set("")
+        self._show(view)
+
     @Slot()
     def begin_import(self, source: str | bool = "") -> None:
-        if self.job.busy:
-            self._show(self._job_view)
-            return
-        self.notice.set("")
-        self._show(self.form)
-        self.form.begin(source if isinstance(source, str) else "")
+        self.importing.begin(source if isinstance(source, str) else "")
 
-    @Slot(dict)
-    def _on_import_accepted(self, arguments: dict[str, Any]) -> None:
-        self._imported = arguments["name"]
-        self.job.begin(f"Importing {arguments['name']}")
-        self._show(self._job_view)
-        self.job.follow(self.session.start_job("import-data", arguments, self.job.on_event))
-        self.session.set_status(f"Importing {arguments['name']}")
-
-    @Slot(dict)
-    def _on_imported(self, result: dict[str, Any]) -> None:
-        self.session.set_status("")
-        self.session.select_dataset(self._imported)
+    @Slot(str, dict)
+    def _on_imported(self, name: str, result: dict[str, Any]) -> None:
+        self.session.select_dataset(name)
         self._show(self.browser)
-        self.notice.set(self._summary(result), "ok")
+        self.notice.set(self._summary(name, result), "ok")
         self.session.refresh_datasets()
 
-    def _summary(self, result: dict[str, Any]) -> str:
+    def _summary(self, name: str, result: dict[str, Any]) -> str:
         """One sentence about a finished import."""
         modality = str(result.get("modality", "image"))
         known = [one for one in self.session.registry.modalities() if one.id == modality]
         items = text.plural(result.get("items", 0), *(known[0].noun if known else ("item", "items")))
         skipped = result.get("skipped", 0)
         left_out = f"; {text.plural(skipped, 'file')} left out, with reasons under Findings" if skipped else ""
-        return f"{self._imported} is imported: {items}{left_out}."
-
-    @Slot()
-    def _on_import_stopped(self) -> None:
-        self.session.set_status("")
-        self._show(self.form)
-        self.form.error.set("The import was stopped; nothing of it was kept.", "neutral")
-
-    @Slot(str)
-    def _on_import_failed(self, sentence: str) -> None:
-        self.session.set_status("")
-        self._show(self.form)
-        self.form.show_error(sentence)
+        return f"{name} is imported: {items}{left_out}."
 
     # ---- one item, and what was left out
 

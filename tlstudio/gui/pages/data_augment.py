@@ -72,17 +72,19 @@ class AugmentView(DataView):
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setAccessibleName("Seed")
         self.seed.setToolTip("A run with this seed sees exactly these in its first epochs.")
-        self.seed.setFixedWidth(92)
+        self.seed.setPrefix("seed ")
+        self.seed.setFixedWidth(116)
         padded(self.seed)
         self.seed.valueChanged.connect(self._on_changed)
-        self.others = button("Other items", "refresh")
+        self.others = button("Others", "refresh", tip="Other training items, drawn by chance.")
         self.others.clicked.connect(self._on_others)
         self.working = muted_label(wrap=False)
-        self.working.setMinimumWidth(100)
+        self.working.setMinimumWidth(68)
         row = QHBoxLayout()
         row.setSpacing(10)
-        for label, field in (("Inputs of", self.backbone), ("Augmentation", self.augmentation), ("Seed", self.seed)):
-            row.addWidget(muted_label(label, wrap=False))
+        for label, field in (("Inputs of", self.backbone), ("augmented", self.augmentation), ("", self.seed)):
+            if label:
+                row.addWidget(muted_label(label, wrap=False))
             row.addWidget(field)
             if field is self.augmentation:
                 row.addWidget(self.flip)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tlstudio.project import DatasetInfo
     from tlstudio.registry import Registry
 
-BEST = "The best that is on this computer"
+BEST = "Best backbone here"
 
 
 class BackboneBox(QComboBox):
@@ -26,7 +26,7 @@ class BackboneBox(QComboBox):
         self._modality = ""
         self.setAccessibleName(name)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(24)
+        self.setMinimumContentsLength(15)
         self.setToolTip("Backbones whose weights are here. Others are downloaded on the Train page.")
         self.addItem(BEST, ("", "", 0.3))
         self.activated.connect(self._on_activated)

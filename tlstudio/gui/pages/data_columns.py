@@ -11,12 +11,12 @@ from tlstudio.gui.widgets.kit import small_label
 
 IGNORE = "ignore"
 ROLES = {
-    IGNORE: "not used", "file": "file", "text": "text", "label": "label", "labels": "labels", "number": "number",
-    "mask": "mask", "split": "split", "group": "group", "time": "time", "partner": "partner",
+    IGNORE: "not used", "sample": "sample", "file": "file", "text": "text", "label": "label", "labels": "labels",
+    "number": "number", "mask": "mask", "split": "split", "group": "group", "time": "time", "partner": "partner",
 }  # fmt: skip
 SEVERAL = frozenset({"labels", "number"})  # roles that more than one column may have
 _ASKED = "What is in which column? Below are the first rows."
-_ROWS, _WIDTH, _MOST_WIDTH = 6, 132, 280
+_ROWS, _WIDTH, _MOST_WIDTH = 6, 148, 280
 
 
 class ColumnTable(QWidget):

@@ -79,8 +79,9 @@ class DetailView(QWidget):
         self._form.setHorizontalSpacing(14)
         self._form.setVerticalSpacing(8)
         self.fields = {name: ElidedLabel() for name in _FIELDS}
+        self._titles = {name: _muted(name) for name in _FIELDS}
         for name, label in self.fields.items():
-            self._form.addRow(_muted(name), label)
+            self._form.addRow(self._titles[name], label)
         self.exclude = button("Exclude", "eye-off", tip="Delete")
         self.exclude.clicked.connect(self.delete_pressed)
         self.augment = button("Augmentation", "sliders", tip="What training makes of it")
@@ -120,6 +121,7 @@ class DetailView(QWidget):
         self._project, self._dataset, self._kind = project, dataset, kind
         self.setAccessibleName(f"One {kind.noun[0]} with its details")
         self.side.set_title(kind.noun[0].capitalize())
+        self._titles["Size"].setText({"audio": "Duration", "text": "Length"}.get(kind.modality, "Size"))
         self.label.set_dataset(dataset, kind)
         self.sample.set_dataset(dataset, kind, modality)
 

@@ -158,8 +158,9 @@ class DataEditing(QObject):
                 self._jobs.clear()
                 if job.step is not None and job.way != "do":  # it can be tried again
                     (self._undo if job.way == "undo" else self._redo).append(job.step)
-                self.failed.emit(sentence)
+                self.note = ""
                 self.changed.emit()
+                self.failed.emit(sentence)
 
         self._background.submit(job.work, done, failed)
 

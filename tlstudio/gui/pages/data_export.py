@@ -100,8 +100,8 @@ class ExportDataView(DataView):
         if self.dataset is None or not self.format:
             return ""
         return shlex.join(
-            ["tlstudio", "data", "export", self.project_path, self.dataset.name, "--format", self.format, "--out",
-             self.folder.text().strip()]
+            ["tlstudio", "data", "export", self.project_path, self.dataset.name, self.folder.text().strip(), "--format",
+             self.format]
         )  # fmt: skip
 
     @Slot()

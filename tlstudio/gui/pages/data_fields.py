@@ -1,6 +1,7 @@
 """Fields that the forms for data share, and what a pattern finds in file names."""
 
 import re
+from pathlib import PurePosixPath
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QWidget
@@ -9,6 +10,7 @@ from tlstudio.gui import text
 from tlstudio.gui.widgets.kit import padded
 
 SHOWN = 4  # groups in the preview of a pattern
+_PARTS = {"label": "classes", "group": "groups", "split": "parts"}
 _FIELD = 34  # pixels
 
 
@@ -25,9 +27,32 @@ def found_in(pattern: str, names: list[str]) -> str:
             found[hit.group(1)] = found.get(hit.group(1), 0) + 1
     if not found:
         return f"It finds nothing in the names, such as {names[0]}."
-    few = ", ".join(list(found)[:SHOWN]) + (", …" if len(found) > SHOWN else "")
+    few = _some(list(found))
     hits, groups = sum(found.values()), text.plural(len(found), "group")
     return f"{hits:,} of the first {text.plural(len(names), 'name')} belong to {groups}: {few}"
+
+
+def parts_found(pattern: str, names: list[str]) -> str:
+    """What a pattern with named groups (label, group, split) finds in the names of files without their endings."""
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        return f"This is no pattern: {error}."
+    hits, found = 0, {part: dict[str, int]() for part in expression.groupindex}
+    for name in names:
+        hit = expression.search(PurePosixPath(name).stem)
+        hits += hit is not None
+        for part, value in (hit.groupdict() if hit else {}).items():
+            if value:
+                found[part][value] = found[part].get(value, 0) + 1
+    if not hits:
+        return f"It finds nothing in the names, such as {names[0]}." if names else ""
+    said = [f"{_PARTS.get(part, part)}: {_some(list(values))}" for part, values in found.items() if values]
+    return f"{hits:,} of the first {text.plural(len(names), 'name')}. {'; '.join(said)}"
+
+
+def _some(values: list[str]) -> str:
+    return ", ".join(values[:SHOWN]) + (f" and {len(values) - SHOWN} more" if len(values) > SHOWN else "")
 
 
 def pattern_problem(pattern: str) -> str:

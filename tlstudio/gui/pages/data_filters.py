@@ -4,7 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from tlstudio.gui.pages.data_words import SPLIT_NAMES, Kind
@@ -64,19 +64,43 @@ class FilterBar(QWidget):
         self._compose()
 
     def _compose(self) -> None:
-        pills = QHBoxLayout()
-        pills.setSpacing(8)
-        pills.addWidget(self.search, 1)
-        for one in (self.split, self.label, self.more, self.sort, self.view):
-            pills.addWidget(one)
+        self._pills = QWidget()
+        flow = Flow(self._pills, 8)
+        for one in (self.split, self.label, self.more, self.sort):
+            flow.addWidget(one)
+        self._first, self._second = QHBoxLayout(), QHBoxLayout()
+        self._first.setSpacing(8)
+        self._first.addWidget(self.search, 1)
+        self._first.addWidget(self.view)
+        self._second.addWidget(self._pills, 1)
         self._chips = QWidget()
         self._flow = Flow(self._chips, 8)
         self._chips.setVisible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(pills)
+        column.addLayout(self._first)
+        column.addLayout(self._second)
         column.addWidget(self._chips)
+        self.setMinimumWidth(240)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """The pills stand beside the search where they fit, else below it."""
+        needed = sum(one.sizeHint().width() + 8 for one in (self.split, self.label, self.more, self.sort))
+        beside = self.width() - needed - self.view.width() >= 200
+        self._pills.setFixedWidth(needed) if beside else self._pills.setMaximumWidth(16_777_215)
+        if beside == (self._first.indexOf(self._pills) >= 0):
+            return
+        (self._second if beside else self._first).removeWidget(self._pills)
+        if beside:
+            self._first.insertWidget(1, self._pills)
+        else:
+            self._pills.setMinimumWidth(0)
+            self._second.addWidget(self._pills, 1)
 
     # ---- what it is about
 
@@ -164,6 +188,7 @@ class FilterBar(QWidget):
         self.label.set_choices([("", f"all {many}"), *named], self.label.value)
         self._word_sort()
         self._fill_chips()
+        self._arrange()
 
     def _word_sort(self) -> None:
         names = dict(self._kind.orders())

@@ -9,6 +9,7 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from tlstudio.data import builtin_sets
 from tlstudio.gui.pages.data_fields import add_row, form_layout, mark
 from tlstudio.gui.pages.data_looks import AUTO, LooksCard
 from tlstudio.gui.pages.data_sniff import SCHEME, Look, Survey, look, survey
@@ -19,8 +20,27 @@ from tlstudio.gui.widgets.pill_menu import PillMenu
 
 _TWO_COLUMNS = 900  # pixels of width from which on the split stands beside the source
 _NEW = ""
-_SUFFIXES = frozenset([".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".idx"])
-_SAYS_NOTHING = frozenset(["labels", "label", "data", "dataset", "annotations", "annotation", "metadata", "index", "train", "items", "images"])
+_SUFFIXES = frozenset(
+    [
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".json",
+        ".jsonl",
+        ".ndjson",
+        ".parquet",
+        ".zip",
+        ".tar",
+        ".gz",
+        ".tgz",
+        ".bz2",
+        ".xz",
+        ".idx",
+    ]
+)
+_SAYS_NOTHING = frozenset(
+    ["labels", "label", "data", "dataset", "annotations", "annotation", "metadata", "index", "train", "items", "images"]
+)
 
 
 class ImportForm(QWidget):
@@ -186,9 +206,9 @@ class ImportForm(QWidget):
         self._on_target(0)
 
     def _fill_known(self) -> None:
-        names = known_names(self._session)
-        self.known.set_choices([(f"{SCHEME}{name}", name) for name in names], "")
-        self.known.setVisible(bool(names))
+        sets = [(f"{SCHEME}{one.name}", f"{one.title} · {one.megabytes:,} MB") for one in builtin_sets.catalog()]
+        self.known.set_choices(sets, "")
+        self.known.setVisible(bool(sets))
 
     @Slot(str)
     def _on_source(self, source: str) -> None:
@@ -242,7 +262,7 @@ class ImportForm(QWidget):
         if found is not None and not found.problem:
             columns = self.looked.columns
             shown = found.seen.columns
-            self.splits.show_columns(list(shown), columns.column_of("group") if shown else "")
+            self.splits.show_columns(list(shown), columns.column_of("group"), columns.column_of("time"))
             brings = found.seen.has_splits or bool(shown and columns.column_of("split"))
             self.splits.allow_source("" if brings else "The source brings no split of its own.")
             if brings and self._chosen_for != (self.source.text(), found.format):
@@ -329,15 +349,6 @@ class ImportForm(QWidget):
         if self._columns.direction() != way:
             self._columns.setDirection(way)
         super().resizeEvent(event)
-
-
-def known_names(session: Session) -> list[str]:
-    """The data sets that come by name, where a format knows some."""
-    for descriptor in session.registry.formats():
-        if descriptor.id == "torchvision":
-            names = getattr(descriptor.load(), "NAMES", ())
-            return [str(name) for name in names]
-    return []
 
 
 def name_from(source: str) -> str:

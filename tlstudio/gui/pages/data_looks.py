@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QSizePolicy, QWidget
 from tlstudio.api.options import Options
 from tlstudio.gui.options_form import OptionsForm
 from tlstudio.gui.pages.data_columns import ColumnTable, options_from, options_of_roles, roles_in
-from tlstudio.gui.pages.data_fields import add_row, form_layout, found_in
+from tlstudio.gui.pages.data_fields import add_row, form_layout, parts_found
 from tlstudio.gui.pages.data_sniff import Look, Survey
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import Card, small_label
@@ -73,7 +73,9 @@ class LooksCard(Card):
     def show_survey(self, survey: Survey) -> None:
         self._survey = survey
         if not survey.looks:
-            self.show_nothing(survey.problem)
+            self.show_nothing(survey.problem or survey.sentence)
+            self._survey = survey
+            self.changed.emit()
             return
         self._fill_formats()
         self.show_look(survey.looks[0])
@@ -203,7 +205,7 @@ class LooksCard(Card):
         patterns = [str(v) for k, v in self.options.values().items() if "pattern" in k and v]
         self.found.setVisible(bool(patterns))
         if patterns:
-            self.found.setText(found_in(patterns[0], list(self._survey.names)))
+            self.found.setText(parts_found(patterns[0], list(self._survey.names)))
 
 
 def _box(name: str) -> QComboBox:

@@ -226,7 +226,7 @@ class MapView(DataView):
         self._group()
         self.stack.setCurrentIndex(2)
         self._enable_tools(True)
-        total = sum(self.dataset.split_counts.values()) + self.dataset.excluded
+        total = sum(self.dataset.split_counts.values())
         shown = f"{text.plural(len(items), 'point')}"
         self.count.setText(shown if len(items) >= total else f"{shown}, drawn by chance from {total:,} items")
         self._on_chosen(np.empty(0, np.int64))

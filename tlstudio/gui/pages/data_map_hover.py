@@ -7,6 +7,7 @@ from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from tlstudio.gui.models.thumbnails import Thumbnails
+from tlstudio.gui.pages.data_difference import PART_NAMES
 from tlstudio.gui.widgets.kit import ElidedLabel, small_label
 
 if TYPE_CHECKING:
@@ -41,10 +42,14 @@ class HoverCard(QFrame):
 
     def show_item(self, item: "Item", pixmap: QPixmap | None, at: QPoint) -> None:
         self._key = Thumbnails.key_of(item)
-        self.picture.setText(item.caption[:160])
+        self.picture.setText(item.caption[:200])
+        self.picture.setObjectName("small" if item.caption else "")
+        top = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
+        self.picture.setAlignment(top if item.caption else Qt.AlignmentFlag.AlignCenter)
+        self.picture.style().polish(self.picture)
         self._show_picture(pixmap)
         self.name.setText(item.path.rpartition("/")[2])
-        self.about.setText(" · ".join(part for part in (item.label, item.split) if part))
+        self.about.setText(" · ".join(part for part in (item.label, PART_NAMES.get(item.split, item.split)) if part))
         self.adjustSize()
         parent = self.parentWidget()
         left = at.x() + _AWAY if at.x() + _AWAY + self.width() <= parent.width() else at.x() - _AWAY - self.width()

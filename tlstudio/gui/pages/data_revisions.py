@@ -87,7 +87,11 @@ class RevisionsView(DataView):
             return ""
         chosen = self.chosen()
         if len(chosen) == 1 and chosen[0] != self.dataset.revision:
-            return shlex.join(["tlstudio", "data", "restore", self.project_path, self.dataset.name, str(chosen[0])])
+            parts = ["tlstudio", "data", "undo", self.project_path, self.dataset.name, "--to", str(chosen[0])]
+            return shlex.join(parts)
+        if len(chosen) > 1:
+            ends = [str(chosen[0]), str(chosen[-1])]
+            return shlex.join(["tlstudio", "data", "compare", self.project_path, self.dataset.name, *ends])
         return shlex.join(["tlstudio", "data", "revisions", self.project_path, self.dataset.name])
 
     def chosen(self) -> list[int]:

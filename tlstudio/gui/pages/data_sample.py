@@ -46,6 +46,7 @@ class SampleView(QWidget):
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
         self.text.setAccessibleName("The whole text")
         self.text.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.text.setStyleSheet("QPlainTextEdit { border: none; font-size: 16px; padding: 8px; }")
         self.stack = QStackedWidget()
         for view in (self.picture, self.sound, self.text, self.film):
             self.stack.addWidget(view)

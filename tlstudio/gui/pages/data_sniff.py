@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tlstudio.api.dataset_format import Configurable, Looks, Sniffed
 from tlstudio.api.errors import StudioError
+from tlstudio.data import archives, builtin_sets
 
 if TYPE_CHECKING:
     from tlstudio.api.dataset_format import FormatDescriptor
@@ -31,12 +33,14 @@ class Look:
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-    """``looks``: of the formats that recognise the source, the surest first; ``problem``: why there are none;
-    ``names``: some of its paths."""
+    """``looks``: of the formats that recognise the source, the surest first; ``problem``: why nothing can be imported;
+    ``sentence``: what it is where that shows only later (an archive, something to be fetched); ``names``: some of its
+    paths."""
 
     source: str
     looks: tuple[Look, ...] = ()
     problem: str = ""
+    sentence: str = ""
     names: tuple[str, ...] = ()
 
     def of(self, format_id: str) -> Look | None:
@@ -45,15 +49,31 @@ class Survey:
 
 def survey(formats: "list[FormatDescriptor]", source: str) -> Survey:
     """Looks at the disk. ``source``: a path, or ``torchvision:NAME``."""
-    known = source.lower().startswith(SCHEME)
-    path = Path(source) if known else Path(source).expanduser()
-    if not known and not path.exists():
+    if source.lower().startswith(SCHEME):
+        return _known(source)
+    path = Path(source).expanduser()
+    if not path.exists():
         return Survey(source, problem=f"There is nothing at {source}.")
     looks = [found for descriptor in formats if (found := look(descriptor, path)) is not None]
     looks.sort(key=lambda found: (bool(found.problem), -found.seen.sure))
-    if not looks:
-        return Survey(source, problem=_unrecognised(path, known))
-    return Survey(source, tuple(looks), "", () if known else tuple(some_names(path)))
+    if looks:
+        return Survey(source, tuple(looks), names=tuple(some_names(path)))
+    if path.is_file() and archives.is_archive(path):
+        sentence = "An archive. It is unpacked into the project, and what is in it is recognised then."
+        return Survey(source, sentence=sentence)
+    return Survey(source, problem=_unrecognised(path))
+
+
+def _known(source: str) -> Survey:
+    try:
+        entry = builtin_sets.named(source[len(SCHEME) :])
+    except StudioError as error:
+        return Survey(source, problem=str(error))
+    return Survey(
+        source,
+        sentence=f"{entry.title}: {entry.items:,} items for {entry.task}. About {entry.megabytes:,} MB are downloaded "
+        f"from {urlsplit(entry.base).netloc or entry.base}, checked, and kept in the project.",
+    )
 
 
 def look(
@@ -122,9 +142,7 @@ def _has_split_folders(path: Path) -> bool:
         return bool(SPLIT_NAMES & {entry.name.lower() for entry in entries if entry.is_dir()})
 
 
-def _unrecognised(path: Path, known: bool) -> str:
-    if known:
-        return f"No plugin knows a data set of the name {path}. Choose one from the list."
+def _unrecognised(path: Path) -> str:
     if path.is_file():
         return f"No format recognises {path.name}. Tables (CSV, JSONL, Parquet), archives and MNIST files are read."
     return "No format recognises this folder. Usual is one subfolder for each class, or a table that names files."

@@ -112,6 +112,6 @@ def _paint_words(painter: QPainter, cell: QRect, words: str, font: QFont, token:
     painter.setClipRect(cell)
     painter.setFont(font)
     painter.setPen(theme.tokens().color(token))
-    flags = int(Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere) | int(Qt.AlignmentFlag.AlignTop)
+    flags = int(Qt.TextFlag.TextWordWrap) | int(Qt.AlignmentFlag.AlignTop)
     painter.drawText(cell.adjusted(7, 6, -7, -6), flags, words[:400])
     painter.restore()

@@ -26,21 +26,23 @@ from tlstudio.gui.widgets.kit import (
     small_label,
 )
 
+_EXAMPLES = {"image": "PICTURE.jpg", "audio": "SOUND.wav", "text": '--text "..."', "video": "FILM.mp4"}
+
 
 class ExportPage(Page):
     page_id = "export"
     title = "Export"
     help_text = (
         "Writes the model of a run as a file for elsewhere, with its class names and everything that has to be done "
-        "to a picture first. The file is then read back in a process of its own and compared with the model on real "
-        "pictures. If it does not do the same, the export fails and leaves nothing behind."
+        "to a sample first. The file is then read back in a process of its own and compared with the model on real "
+        "data. If it does not do the same, the export fails and leaves nothing behind."
     )
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self._replace: Path | None = None  # the file that the user agreed to replace
         self._typed = False
-        self._written = ""
+        self._written, self._example = "", "FILE"
         self.header = PageHeader("Export", "a file for elsewhere, verified")
         self.runs = RunChooser(session, with_model)
         self.go = primary_button("Export", "export")
@@ -259,9 +261,10 @@ class ExportPage(Page):
         match event:
             case Finished(status="finished", result=result):
                 self._written = str(result.get("path") or self._path())
+                self._example = _EXAMPLES.get(str(result.get("modality")), "FILE")
                 self._replace = None
                 self.panel.hide()
-                self.report.show_result(result)
+                self.report.show_result(result, self.session.registry)
                 self._after.show()
                 QTimer.singleShot(50, self._show_report)
             case Failed(sentence=sentence, traceback=trace):
@@ -283,7 +286,7 @@ class ExportPage(Page):
 
     @Slot()
     def _on_copy(self) -> None:
-        QGuiApplication.clipboard().setText(shlex.join(["tlstudio", "predict", self._written]) + " PICTURE.jpg")
+        QGuiApplication.clipboard().setText(f"{shlex.join(['tlstudio', 'predict', self._written])} {self._example}")
         self.session.set_status("The command was copied.")
 
     @Slot()

@@ -131,7 +131,9 @@ def scores(result: dict[str, Any], titles: dict[str, str]) -> str:
     for name in [name for name in metrics if not name.endswith(("_low", "_high"))][:4]:
         title = titles.get(name, name)
         low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
-        interval = f" (95 %: {low * 100:.1f} to {high * 100:.1f})" if low is not None and high is not None else ""
-        value = f"{metrics[name] * 100:.1f} %" if is_share(name) else f"{metrics[name]:.4g}"
+        share = is_share(name)
+        ends = [f"{end * 100:.1f}" if share else f"{end:.4g}" for end in (low, high) if end is not None]
+        interval = f" (95 %: {' to '.join(ends)})" if len(ends) == 2 else ""
+        value = f"{metrics[name] * 100:.1f} %" if share else f"{metrics[name]:.4g}"
         parts.append(f"{title if title.isupper() else title[:1].lower() + title[1:]} {value}{interval}")
     return f"On the validation split, as it is now: {', '.join(parts)}." if parts else "There was nothing to score."

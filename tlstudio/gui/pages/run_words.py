@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tlstudio.api.errors import StudioError
+from tlstudio.gui.plots.curves import is_share, metric_name
 
 if TYPE_CHECKING:
     from tlstudio.project import Run
@@ -70,6 +71,15 @@ def subtitle(run: "Run", *, short: bool = False) -> str:
 def short(registry: "Registry", run: "Run") -> str:
     """For lists to choose from."""
     return f"run {run.id} · {title(registry, run)} · {run.dataset} · seed {run.seed}"
+
+
+def score(run: "Run", split: str) -> str:
+    """``83.3 %``; of a metric that is no share ``MAE 4.21``, and ``F1 71.2 %`` of one that is not accuracy."""
+    value = run.score(split)
+    if value is None:
+        return "–"
+    text = f"{value * 100:.1f} %" if is_share(run.select_by) else f"{value:.3g}"
+    return text if run.select_by == "accuracy" else f"{metric_name(run.select_by)} {text}"
 
 
 def share(value: float | None) -> str:

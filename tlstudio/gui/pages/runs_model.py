@@ -1,6 +1,7 @@
 """The runs of a project as a table."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 
 from tlstudio.gui.estimate import clock
 from tlstudio.gui.pages import run_words
+from tlstudio.gui.plots.curves import is_share, lower_is_better
 from tlstudio.project import Run
 from tlstudio.registry import Registry
 
@@ -29,8 +31,12 @@ class Column:
     tip: str = ""
 
 
-def metric(run: Run, split: str, name: str = "accuracy") -> float | None:
-    return run.metrics.get(split, {}).get(name)
+def _order(run: Run, split: str) -> float:
+    """Better is larger; runs without a score come last."""
+    value = run.score(split)
+    if value is None:
+        return -math.inf
+    return -value if lower_is_better(run.select_by) else value
 
 
 def seconds_of(run: Run) -> float | None:
@@ -44,9 +50,11 @@ def seconds_of(run: Run) -> float | None:
 
 def _interval(_registry: Registry, run: Run) -> str:
     for split in ("test", "val"):
-        low, high = metric(run, split, "accuracy_low"), metric(run, split, "accuracy_high")
+        low, high = run.score(split, "_low"), run.score(split, "_high")
         if low is not None and high is not None:
-            return f"{low * 100:.1f} – {high * 100:.1f}"
+            if is_share(run.select_by):
+                return f"{low * 100:.1f} – {high * 100:.1f}"
+            return f"{low:.3g} – {high:.3g}"
     return "–"
 
 
@@ -77,26 +85,26 @@ COLUMNS = {
         Column(
             "val",
             "Validation",
-            lambda _, run: run_words.share(metric(run, "val")),
-            lambda _, run: metric(run, "val") or -1.0,
+            lambda _, run: run_words.score(run, "val"),
+            lambda _, run: _order(run, "val"),
             True,
-            "Accuracy on the validation split, which chose the model",
+            "On the validation split: the metric by which the model was chosen",
         ),
         Column(
             "test",
             "Test",
-            lambda _, run: run_words.share(metric(run, "test")),
-            lambda _, run: metric(run, "test") or -1.0,
+            lambda _, run: run_words.score(run, "test"),
+            lambda _, run: _order(run, "test"),
             True,
-            "Accuracy on the test split, looked at once",
+            "The same on the test split, looked at once",
         ),
         Column(
             "interval",
             "95 % interval",
             _interval,
-            lambda _, run: metric(run, "test", "accuracy_low") or metric(run, "val", "accuracy_low") or -1.0,
+            lambda _, run: run.score("test", "_low") or run.score("val", "_low") or -1.0,
             True,
-            "Where the accuracy lies with a probability of 95 %: of the test split, or of validation before it",
+            "Where the score lies with a probability of 95 %: of the test split, or of validation before it",
         ),
         Column("time", "Time", _time, lambda _, run: seconds_of(run) or -1.0, True),
         Column("seed", "Seed", lambda _, run: str(run.seed), lambda _, run: run.seed, True),

@@ -18,6 +18,7 @@ from tlstudio.gui.pages.train_making import RunMaker
 from tlstudio.gui.pages.train_methods import MethodList
 from tlstudio.gui.pages.train_runtime import RuntimeForm
 from tlstudio.gui.pages.train_sweep import SweepForm
+from tlstudio.gui.plots.curves import metric_name
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import (
     Banner,
@@ -25,6 +26,7 @@ from tlstudio.gui.widgets.kit import (
     Page,
     PageHeader,
 )
+from tlstudio.runs import select_by
 
 
 class TrainPage(Page):
@@ -202,7 +204,11 @@ class TrainPage(Page):
         self.footer.say(wrong, "error" if wrong else "small")
         if wrong:
             return
-        parts = [guess.sentence(runs), "best model by validation accuracy", "test is looked at once, at the end"]
+        parts = [
+            guess.sentence(runs),
+            f"best model by validation {metric_name(select_by(registry.task(dataset.task), dataset))}",
+            "test is looked at once, at the end",
+        ]
         if not choice.ready:
             parts.insert(1, f"{choice.place.replace('download', 'downloads')} of weights first")
         self.footer.say(" · ".join(parts), "small")

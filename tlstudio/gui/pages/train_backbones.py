@@ -65,7 +65,7 @@ def choices(registry: Registry, dataset: DatasetInfo | None) -> list[BackboneCho
         reason = ""
         if dataset is not None:
             reason = descriptor.supports(dataset.task, dataset.modality, dataset.profile) or ""
-            if descriptor.modality != dataset.modality:
+            if descriptor.modality not in registry.modality(dataset.modality).backbones:
                 reason = f"It takes {descriptor.modality}, and this data set holds {dataset.modality}."
         size = f"{entry['parameters'] / 1e6:.1f} M · {entry['gflops']:.2g} GFLOPs"
         for own in reversed(entry["imported"]):

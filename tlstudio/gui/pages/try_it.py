@@ -1,16 +1,21 @@
-"""Drop a picture, see what a model says."""
+"""Drop a sample, see what a model says."""
 
 import shlex
-from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, QTemporaryDir, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QSplitter, QWidget
 
+from tlstudio.api.errors import StudioError
 from tlstudio.api.events import Event, Failed, Finished
+from tlstudio.gui.models.pictures import Preview
 from tlstudio.gui.pages.run_chooser import RunChooser, with_model
-from tlstudio.gui.pages.try_list import Guess, GuessList
+from tlstudio.gui.pages.try_guess import TYPED, answers
+from tlstudio.gui.pages.try_list import GuessList
+from tlstudio.gui.pages.try_model import Subject, beginnings, of_run, samples_in, suffixes_of
+from tlstudio.gui.pages.try_preview import TryPreview
+from tlstudio.gui.pages.try_text import TextField
 from tlstudio.gui.run_thread import RunThread
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import (
@@ -25,16 +30,18 @@ from tlstudio.gui.widgets.kit import (
     primary_button,
 )
 
+__all__ = ["PICTURES", "TryPage", "answers"]
+
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-MOST = 2000
 
 
 class TryPage(Page):
     page_id = "try"
     title = "Try it"
     help_text = (
-        "Drop pictures, or a folder of them, to see what a model says: the likeliest classes with their "
-        "probabilities. The model is that of a finished run, or an exported file."
+        "Drop pictures, sounds, texts or films, whatever the model was trained on, or a folder of them, to see what it "
+        "says: the likeliest classes with their probabilities, the labels, the numbers, or a mask over the picture. "
+        "A model of texts answers what is typed, too. The model is that of a finished run, or an exported file."
     )
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -44,11 +51,15 @@ class TryPage(Page):
         self._thread: RunThread | None = None
         self._again = False
         self._asked = ""  # the model that works now
+        self._jobs = 0
+        self._masks = QTemporaryDir()
+        self.subject = Subject()
+        self._noun = "picture"
         self.header = PageHeader("Try it", "")
         self.runs = RunChooser(session, with_model)
         self.open_model = button("Model file…", "file", tip="An exported model instead of a run's")
-        self.open_pictures = primary_button("Open pictures…", "image")
-        for widget in (self.runs, self.open_model, self.open_pictures):
+        self.open_samples = primary_button("Open pictures…", "image")
+        for widget in (self.runs, self.open_model, self.open_samples):
             self.header.add_action(widget)
         self.model_file = Banner("neutral")
         self.problem = Banner("error")
@@ -57,29 +68,41 @@ class TryPage(Page):
         )
         self.no_model.add_action(self._second_open_model())
         self.drop_here = EmptyState(
-            "image", "Drop pictures here", "Single ones or a whole folder; they stay where they are.", "Open pictures…"
+            "image", "Drop pictures here", "Single ones or a whole folder; they stay where they are.", "Open…"
         )
+        self.field = TextField()
         self.card = Card("Predictions")
         self.clear = link_button("Clear")
         self.status = muted_label("", wrap=False)
         self.card.header.addWidget(self.status)
         self.card.header.addWidget(self.clear)
         self.list = GuessList()
-        self.card.body.addWidget(self.list, 1)
-        for part in (self.header, self.model_file, self.problem):
+        self.preview = TryPreview(session.background)
+        panes = QSplitter(Qt.Orientation.Horizontal)
+        panes.setChildrenCollapsible(False)
+        panes.addWidget(self.list)
+        panes.addWidget(self.preview)
+        panes.setSizes([6000, 5000])
+        self.card.body.addWidget(panes, 1)
+        for part in (self.header, self.model_file, self.problem, self.field):
             self.layout_.addWidget(part)
         for whole in (self.no_model, self.drop_here, self.card):
             self.layout_.addWidget(whole, 1)
-        self.runs.run_chosen.connect(self._on_run_chosen)
-        self.open_model.clicked.connect(self._on_open_model)
-        self.model_file.triggered.connect(self._on_back_to_runs)
-        self.open_pictures.clicked.connect(self._on_open_pictures)
-        self.drop_here.triggered.connect(self._on_open_pictures)
-        self.no_model.triggered.connect(self._on_train)
-        self.clear.clicked.connect(self._on_clear)
+        self._connect()
         self.model_file.set("")
         self.problem.set("")
         self._refresh()
+
+    def _connect(self) -> None:
+        self.runs.run_chosen.connect(self._on_run_chosen)
+        self.open_model.clicked.connect(self._on_open_model)
+        self.model_file.triggered.connect(self._on_back_to_runs)
+        self.open_samples.clicked.connect(self._on_open_samples)
+        self.drop_here.triggered.connect(self._on_open_samples)
+        self.no_model.triggered.connect(self._on_train)
+        self.clear.clicked.connect(self._on_clear)
+        self.field.entered.connect(self._on_entered)
+        self.list.guess_chosen.connect(self.preview.show_guess)
 
     def _second_open_model(self) -> QWidget:
         made = button("Model file…", "file")
@@ -112,8 +135,35 @@ class TryPage(Page):
 
     def _model_changed(self) -> None:
         self.list.guesses.forget_answers()
+        self.preview.clear()
+        run, model = self.runs.run, self.model_path
+        if not self._file and run is not None:
+            self.session.background.submit(lambda: (model, of_run(run.dir)), self._on_subject)
         self._refresh()
         self._predict()
+
+    def _on_subject(self, answer: tuple[str, Subject]) -> None:
+        model, subject = answer
+        if model == self.model_path and subject != self.subject:
+            self._set_subject(subject)
+
+    def _set_subject(self, subject: Subject) -> None:
+        self.subject = subject
+        preview: Preview | None = None
+        one, many = "file", "files"
+        try:
+            descriptor = self.session.registry.modality(subject.modality)
+            (one, many) = descriptor.noun
+            preview = None if subject.modality == "image" else descriptor.load()().preview
+        except StudioError as error:
+            self.problem.set(str(error), "error")
+        self.list.thumbnails.set_preview(preview)
+        self.preview.set_kind(subject.task, subject.modality, preview)
+        self.open_samples.setText(f"Open {many}…")
+        self.open_samples.setAccessibleName(f"Open {many}")
+        self.drop_here.title.setText(f"Drop {many} here")
+        self._noun = one
+        self._refresh()
 
     @Slot()
     def _on_open_model(self) -> None:
@@ -126,26 +176,40 @@ class TryPage(Page):
     def _on_back_to_runs(self) -> None:
         self.set_model_file("")
 
-    # --- pictures ------------------------------------------------------------------------------------------
+    # --- samples -------------------------------------------------------------------------------------------
 
-    def add_pictures(self, paths: list[str]) -> None:
-        """Files, or folders whose pictures are taken; the listing happens in the background."""
-        self.session.background.submit(lambda: pictures_in(paths), self._on_listed)
+    def add_samples(self, paths: list[str]) -> None:
+        """Files, or folders whose samples are taken; the listing happens in the background."""
+        suffixes, texts = suffixes_of(self.session.registry, self.subject.modality), self.subject.modality == "text"
 
-    def _on_listed(self, found: list[str]) -> None:
+        def read() -> tuple[list[str], dict[str, str]]:
+            found = samples_in(paths, suffixes)
+            return found, beginnings(found) if texts else {}
+
+        self.session.background.submit(read, self._on_listed)
+
+    def _on_listed(self, answer: tuple[list[str], dict[str, str]]) -> None:
+        found, texts = answer
         if not found:
-            self.problem.set("There is no picture among these files.", "warning")
+            self.problem.set("There is nothing among these files that the model takes.", "warning")
             return
         self.problem.set("")
-        self.list.guesses.add(found)
+        self.list.guesses.add(found, texts)
+        self._refresh()
+        self._predict()
+
+    @Slot(str)
+    def _on_entered(self, text: str) -> None:
+        self.list.guesses.add([TYPED + text], {TYPED + text: text})
         self._refresh()
         self._predict()
 
     def _predict(self) -> None:
-        """One job at a time; pictures that came meanwhile, or another model, follow when it ends."""
-        waiting = [g.path for g in self.list.guesses.guesses if not g.top and not g.error]
-        model = self.model_path
-        if not waiting or not model:
+        """One job at a time; samples that came meanwhile, or another model, follow when it ends. A model file is asked
+        once without any: it then says what it takes.
+        """
+        waiting, model = self.list.guesses.waiting, self.model_path
+        if not model or not (waiting or self._file):
             return
         if self._thread is not None:
             self._again = True
@@ -153,15 +217,29 @@ class TryPage(Page):
         self._again = False
         self.problem.set("")
         self._asked = model
-        arguments = {"model": model, "files": waiting, "top": 3}
-        self.status.setText(f"looking at {len(waiting)}…")
+        self._jobs += 1
+        arguments: dict[str, Any] = {
+            "model": model,
+            "files": [path for path in waiting if not path.startswith(TYPED)],
+            "typed": [path.removeprefix(TYPED) for path in waiting if path.startswith(TYPED)],
+            "top": 3,
+        }
+        if self.subject.task == "segmentation" or self._file:
+            arguments["out"] = self._masks.filePath(str(self._jobs))
+        self.status.setText(f"looking at {len(waiting)}…" if waiting else "")
         self._thread = self.session.start_job("predict", arguments, self.on_event)
 
     @Slot(object)
     def on_event(self, event: Event) -> None:
         match event:
             case Finished(result=result) if self._asked == self.model_path:
+                self._on_subject((self._asked, Subject(result.get("task", ""), result.get("modality", ""))))
                 self.list.guesses.set_answers(answers(result))
+                current = self.list.currentIndex()
+                if not current.isValid() and self.list.guesses.guesses:
+                    self.list.setCurrentIndex(self.list.guesses.index(0))
+                elif current.isValid():
+                    self.preview.show_guess(self.list.guesses.guesses[current.row()])
             case Failed(sentence=sentence):
                 self.problem.set(sentence, "error")
         if event.terminal:
@@ -172,25 +250,29 @@ class TryPage(Page):
 
     def _refresh(self) -> None:
         model, shots = self.model_path, self.list.guesses.guesses
+        typed = self.subject.modality == "text"
         self.no_model.setVisible(not model)
+        self.field.setVisible(bool(model) and typed)
         self.drop_here.setVisible(bool(model) and not shots)
         self.card.setVisible(bool(model) and bool(shots))
-        self.open_pictures.setVisible(bool(model))
+        self.open_samples.setVisible(bool(model))
         self.open_model.setVisible(bool(model))
         self.runs.setVisible(self.runs.count() > 0 and not self._file)
         if model:
-            self.command_line = shlex.join(["tlstudio", "predict", model]) + " PICTURE.jpg"
+            example = '--text "..."' if typed else self._noun.upper()
+            self.command_line = f"{shlex.join(['tlstudio', 'predict', model])} {example}"
 
     @Slot()
-    def _on_open_pictures(self) -> None:
-        pattern = " ".join(f"*{suffix}" for suffix in PICTURES)
-        names, _ = QFileDialog.getOpenFileNames(self, "Pictures", "", f"Pictures ({pattern});;All files (*)")
+    def _on_open_samples(self) -> None:
+        pattern = " ".join(f"*{suffix}" for suffix in suffixes_of(self.session.registry, self.subject.modality))
+        names, _ = QFileDialog.getOpenFileNames(self, "Open", "", f"Samples ({pattern});;All files (*)")
         if names:
-            self.add_pictures(names)
+            self.add_samples(names)
 
     @Slot()
     def _on_clear(self) -> None:
         self.list.guesses.clear()
+        self.preview.clear()
         self._refresh()
 
     @Slot()
@@ -207,29 +289,5 @@ class TryPage(Page):
         if len(paths) == 1 and suffixes and paths[0].endswith(suffixes):
             self.set_model_file(paths[0])
         elif paths:
-            self.add_pictures(paths)
+            self.add_samples(paths)
         event.acceptProposedAction()
-
-
-def pictures_in(paths: list[str]) -> list[str]:
-    """The files themselves, whatever their names; of folders, the pictures in them, hidden ones left out."""
-    found: list[str] = []
-    for name in paths:
-        path = Path(name)
-        if path.is_dir():
-            inside = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in PICTURES)
-            found += [str(p) for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)]
-        elif path.is_file():
-            found.append(str(path))
-    return list(dict.fromkeys(found))[:MOST]
-
-
-def answers(result: dict[str, Any]) -> dict[str, Guess]:
-    """What the job ``predict`` found, by file."""
-    found = {}
-    for entry in result.get("predictions", []):
-        path = str(entry["file"])
-        top = tuple((str(row["class"]), float(row["probability"])) for row in entry.get("top", []))
-        error = str(entry.get("error", "")) or ("" if top else "There is no answer for this picture.")
-        found[path] = Guess(path, top, error)
-    return found

@@ -1,34 +1,22 @@
-"""Pictures with what a model says of them: a preview, and a bar for each likely class."""
+"""Samples with what a model says of them: a preview, and a bar for each likely class, or the numbers."""
 
 import dataclasses
-import hashlib
-from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Slot
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from tlstudio.gui import icons, theme
 from tlstudio.gui.models.thumbnails import Thumbnails
+from tlstudio.gui.pages.try_guess import Guess
+from tlstudio.places import printable
 
 GUESS = Qt.ItemDataRole.UserRole
 _PICTURE = QSize(128, 96)
 _ROW = 116
+_LINES = 3
 Index = QModelIndex | QPersistentModelIndex
-
-
-@dataclasses.dataclass(frozen=True)
-class Guess:
-    """``top``: classes with their probabilities, the likeliest first; empty while it is being worked on."""
-
-    path: str
-    top: tuple[tuple[str, float], ...] = ()
-    error: str = ""
-
-    @property
-    def key(self) -> str:
-        return hashlib.sha256(self.path.encode()).hexdigest()
 
 
 class GuessModel(QAbstractListModel):
@@ -44,19 +32,29 @@ class GuessModel(QAbstractListModel):
         if role == GUESS:
             return guess
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return f"{Path(guess.path).name}: {_spoken(guess)}"
+            return f"{guess.name}: {guess.spoken}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{guess.path}\n{_spoken(guess)}"
+            return f"{guess.text or printable(guess.path)}\n{guess.spoken}"
         return None
 
-    def add(self, paths: list[str]) -> None:
-        """Adds pictures at the top; those that are there already move up."""
+    def add(self, paths: list[str], texts: dict[str, str] | None = None) -> None:
+        """Adds samples at the top; those that are there already move up. ``texts``: how some of them begin."""
         self.beginResetModel()
-        self.guesses = [Guess(path) for path in paths] + [g for g in self.guesses if g.path not in set(paths)]
+        known, texts = set(paths), texts or {}
+        fresh = [Guess(path, text=texts.get(path, "")) for path in paths]
+        self.guesses = fresh + [guess for guess in self.guesses if guess.path not in known]
         self.endResetModel()
 
+    @property
+    def waiting(self) -> list[str]:
+        """What nothing is known of yet."""
+        return [guess.path for guess in self.guesses if not guess.answered]
+
     def set_answers(self, answers: dict[str, Guess]) -> None:
-        self.guesses = [answers.get(guess.path, guess) for guess in self.guesses]
+        self.guesses = [
+            dataclasses.replace(answers[guess.path], text=guess.text) if guess.path in answers else guess
+            for guess in self.guesses
+        ]
         if self.guesses:
             self.dataChanged.emit(self.index(0), self.index(len(self.guesses) - 1))
 
@@ -95,17 +93,22 @@ class _Delegate(QStyledItemDelegate):
         bold = theme.scaled_font(13, bold=True)
         painter.setFont(bold)
         painter.setPen(tokens.color("text"))
-        name = QFontMetrics(bold).elidedText(Path(guess.path).name, Qt.TextElideMode.ElideMiddle, int(area.width()))
+        name = QFontMetrics(bold).elidedText(
+            guess.name.replace("\n", " "), Qt.TextElideMode.ElideMiddle, int(area.width())
+        )
         painter.drawText(QRectF(area.left(), area.top(), area.width(), 20), Qt.AlignmentFlag.AlignVCenter, name)
-        if guess.error or not guess.top:
+        if guess.error or not guess.answered:
             painter.setFont(theme.scaled_font(13))
             painter.setPen(tokens.color("error" if guess.error else "muted"))
             rest = QRectF(area.left(), area.top() + 24, area.width(), area.height() - 24)
             painter.drawText(rest, int(Qt.TextFlag.TextWordWrap), guess.error or "looking…")
         else:
-            for place, (label, probability) in enumerate(guess.top[:3]):
+            for place, (label, value) in enumerate((guess.numbers or guess.top)[:_LINES]):
                 line = QRectF(area.left(), area.top() + 24 + place * 23, area.width(), 21)
-                _paint_bar(painter, line, label, probability, first=place == 0)
+                if guess.numbers:
+                    _paint_number(painter, line, label, value)
+                else:
+                    _paint_bar(painter, line, label, value, first=place < guess.given)
         painter.setPen(tokens.color("line"))
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
         painter.restore()
@@ -116,7 +119,12 @@ class _Delegate(QStyledItemDelegate):
         clip.addRoundedRect(frame, 7, 7)
         painter.fillPath(clip, tokens.color("neutral_soft"))
         pixmap = self._thumbnails.get(guess.key)
-        if pixmap is not None:
+        if guess.text:
+            painter.setFont(theme.scaled_font(10))
+            painter.setPen(tokens.color("muted"))
+            flags = int(Qt.TextFlag.TextWordWrap) | int(Qt.TextFlag.TextWrapAnywhere)
+            painter.drawText(frame.adjusted(7, 5, -7, -5), flags, guess.text)
+        elif pixmap is not None:
             painter.save()
             painter.setClipPath(clip)
             size = pixmap.size().scaled(frame.size().toSize(), Qt.AspectRatioMode.KeepAspectRatioByExpanding)
@@ -153,13 +161,24 @@ def _paint_bar(painter: QPainter, line: QRectF, label: str, probability: float, 
     painter.drawRoundedRect(filled, 4, 4)
 
 
-def _spoken(guess: Guess) -> str:
-    if guess.error:
-        return guess.error
-    return ", ".join(f"{name} {share * 100:.1f} %" for name, share in guess.top) or "looking"
+def _paint_number(painter: QPainter, line: QRectF, label: str, value: float) -> None:
+    tokens = theme.tokens()
+    width = min(220.0, line.width() * 0.36)
+    painter.setFont(theme.scaled_font(13))
+    painter.setPen(tokens.color("muted"))
+    words = painter.fontMetrics().elidedText(label, Qt.TextElideMode.ElideMiddle, int(width) - 10)
+    painter.drawText(QRectF(line.left(), line.top(), width, line.height()), Qt.AlignmentFlag.AlignVCenter, words)
+    painter.setFont(theme.scaled_font(15, bold=True))
+    painter.setPen(tokens.color("text"))
+    rest = QRectF(line.left() + width, line.top(), line.width() - width, line.height())
+    painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, f"{value:.4g}")
 
 
 class GuessList(QListView):
+    """``guess_chosen`` carries a :class:`Guess`."""
+
+    guess_chosen = Signal(object)
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.thumbnails = Thumbnails(None, self)
@@ -169,16 +188,22 @@ class GuessList(QListView):
         self.setItemDelegate(_Delegate(self.thumbnails, self))
         self.setUniformItemSizes(True)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setAccessibleName("Pictures and predictions")
+        self.setAccessibleName("Samples and predictions")
+        self.selectionModel().currentChanged.connect(self._on_current)
         self.verticalScrollBar().valueChanged.connect(self.want)
         self.guesses.modelReset.connect(self.want)
+
+    @Slot(QModelIndex, QModelIndex)
+    def _on_current(self, now: QModelIndex, _before: QModelIndex) -> None:
+        if now.isValid():
+            self.guess_chosen.emit(self.guesses.guesses[now.row()])
 
     @Slot()
     def want(self, _value: int = 0) -> None:
         """Asks for the previews that are on the screen."""
         first = max(0, self.indexAt(self.viewport().rect().topLeft()).row())
         shown = self.guesses.guesses[first : first + self.viewport().height() // _ROW + 3]
-        self.thumbnails.want([(guess.key, guess.path) for guess in shown])
+        self.thumbnails.want([(guess.key, guess.path) for guess in shown if not guess.text])
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)

@@ -20,10 +20,19 @@ def is_share(name: str) -> bool:
     return any(part in name for part in SHARES)
 
 
+_SHORT = {"mae": "MAE", "rmse": "RMSE", "r2": "R²", "miou": "mIoU", "f1_macro": "F1", "balanced_accuracy": "bal."}
+
+
+def metric_name(name: str) -> str:
+    """Short, for tables: ``f1_macro`` to ``F1``."""
+    return _SHORT.get(name, name.replace("_", " "))
+
+
 def metric_title(name: str) -> str:
     """``val_f1_macro`` to ``Validation F1 macro``."""
     words = name.removeprefix("val_").replace("_", " ")
-    words = words.replace("roc auc", "ROC-AUC").replace("pr auc", "PR-AUC").replace("f1", "F1")
+    words = words.replace("roc auc", "ROC-AUC").replace("pr auc", "PR-AUC").replace("f1", "F1").replace("r2", "R²")
+    words = words.replace("miou", "mIoU").replace("mae", "MAE").replace("rmse", "RMSE")
     split = "Training" if name.startswith("train_") else "Validation"
     return f"{split} {words.removeprefix('train ')}"
 

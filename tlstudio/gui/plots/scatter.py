@@ -169,6 +169,7 @@ class ScatterMap(pg.PlotWidget):
 
     def _apply_colours(self) -> None:
         self.colours = PlotColours.current()
+        self.setBackground(self.colours.background)
         self._line.setPen(pg.mkPen(self.colours.text, width=1.2, style=Qt.PenStyle.DashLine))
         self._hair.setPen(pg.mkPen(self.colours.text, width=2))
         if len(self.xy):

@@ -19,7 +19,7 @@ class Gallery(ItemsView):
         self, model: ItemsModel, thumbnails: Thumbnails, cursor: Cursor | None = None, parent: QWidget | None = None
     ) -> None:
         super().__init__(model, thumbnails, cursor, parent)
-        self.cell_width = 150  # pixels wished for; the real width fills the row
+        self.cell_width = 132  # pixels wished for; the real width fills the row
         self.look = Look()
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Gallery")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPen, QPixmap, QTextOption
 
 from tlstudio.gui import icons, theme
 
@@ -79,10 +79,11 @@ def _paragraph(painter: QPainter, frame: QRectF, caption: str) -> None:
     body = frame.adjusted(9, 8, -9, -32)
     lines = max(1, int(body.height() // painter.fontMetrics().lineSpacing()))
     body.setHeight(lines * painter.fontMetrics().lineSpacing())  # no line is cut through its middle
-    flags = int(Qt.TextFlag.TextWordWrap) | int(Qt.TextFlag.TextWrapAnywhere) | int(Qt.AlignmentFlag.AlignTop)
+    option = QTextOption(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
     painter.save()
     painter.setClipRect(body)
-    painter.drawText(body, flags, caption)
+    painter.drawText(body, caption, option)
     painter.restore()
 
 

@@ -210,13 +210,13 @@ def test_what_is_known_of_an_item_is_shown(page: DataPage, qtbot: QtBot) -> None
     assert "mode" in names
 
 
-def test_a_filter_from_a_tool_is_one_chip_that_can_be_taken_away(page: DataPage, project: Project, qtbot: QtBot) -> None:
+def test_a_filter_from_a_tool_is_a_chip_that_can_be_taken_away(page: DataPage, project: Project, qtbot: QtBot) -> None:
     browser = page.browser
     ids = tuple(item.id for item in project.view("shapes").page(3, 4))
     page.show_items(ItemFilter(ids=ids), "labels look wrong")
     qtbot.waitUntil(lambda: browser.model.count == 4)
     assert browser.filters.chips() == [("", "labels look wrong")]
-    chip = browser.filters._flow.itemAt(0).widget()  # type: ignore[union-attr]
+    chip = browser.filters.chip_row.flow.itemAt(0).widget()  # type: ignore[union-attr]
     assert chip.accessibleName() == "Take away the filter: labels look wrong"
     qtbot.mouseClick(chip, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: browser.model.count == 36)
@@ -233,7 +233,7 @@ def test_findings_of_the_doctor_filter_sort_and_mark(page: DataPage, project: Pr
     finding = {"kind": "label-errors", "severity": "warning", "count": 2, "sentence": "2 labels look wrong.",
                "advice": "Look at them.", "items": items}  # fmt: skip
     project.save_report("shapes", {"findings": [finding]})
-    browser._ask_report()
+    browser.read_report()
     qtbot.waitUntil(lambda: browser.report.checked)
     assert browser.gallery.look.marks[rows[5].id] == ("warning", "looks like red")
     browser.filters.fill_more()

@@ -48,6 +48,7 @@ def generate(folder: Path, files: int) -> None:
 def run(name: str, arguments: dict[str, Any], stop_at: str = "") -> dict[str, Any]:
     """Seconds of each stage by its text. ``stop_at``: the stage in whose midst it is stopped."""
     stages: dict[str, float] = {}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began, text, stopped = time.monotonic(), "starting", 0.0
     since = began
     job = jobs.start(name, arguments)
@@ -64,10 +65,13 @@ def run(name: str, arguments: dict[str, Any], stop_at: str = "") -> dict[str, An
         raise SystemExit(f"{last.sentence}\n{last.traceback}")
     assert isinstance(last, Finished)
     stages[text] = stages.get(text, 0.0) + time.monotonic() - since
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
         "status": last.status,
         "seconds": round(time.monotonic() - began, 1),
-        "peak_mb_of_the_largest_process": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
+        "cpu_seconds": round(cpu, 1),
+        "peak_mb_of_the_largest_process_so_far": round(after.ru_maxrss / 1024),
         **({"seconds_from_stop_to_end": round(time.monotonic() - stopped, 2)} if stopped else {}),
         "stages": {key: round(value, 1) for key, value in stages.items()},
     }

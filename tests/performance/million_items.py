@@ -4,7 +4,8 @@
 
 The items are rows of one table: a text of some sixty characters, one of 20 classes, a group and a time. No two texts
 are alike. The work is done as the application does it: by a worker process with its helpers; then the project is
-opened here. Milliseconds of the answers to one question each; ``deep`` pages lie at nine tenths of the view.
+opened here. Milliseconds of the answers to one question each, by the clock and of processor time; ``deep`` pages lie
+at nine tenths of the view.
 """
 
 import argparse
@@ -75,10 +76,11 @@ def imported(project: Path, source: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def timed(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
+def timed(work: Callable[[], Any]) -> tuple[float, float]:
+    """Milliseconds by the clock, and of processor time: on a busy machine the latter is what to look at."""
+    began, processor = time.perf_counter(), time.process_time()
     work()
-    return round((time.perf_counter() - began) * 1000, 1)
+    return round((time.perf_counter() - began) * 1000, 1), round((time.process_time() - processor) * 1000, 1)
 
 
 def looked_at(folder: Path) -> dict[str, Any]:
@@ -158,7 +160,7 @@ def main() -> None:
         print(json.dumps(answer, indent=1))
         memory = answer.get("import", {}).get("peak_mb", 0.0)
         good = memory < LIMIT_MB and answer["seconds_to_first_items"] < FIRST_S
-        sys.exit(0 if good and answer["slowest_ms"][1] < ANSWER_S * 1000 else 1)
+        sys.exit(0 if good and answer["slowest_ms"][1][0] < ANSWER_S * 1000 else 1)
     finally:
         if arguments.keep is None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -113,8 +113,8 @@ def voc(folder: Path) -> Path:
     for number, names in enumerate((["cat", "dog"], ["dog", "dog"])):
         picture(folder / "JPEGImages" / f"{number}.png", colour=number * 40)
         objects = "".join(
-            f"<object><name>{name}</name><bndbox><xmin>0</xmin><ymin>0</ymin><xmax>{3 + n}</xmax><ymax>4</ymax></bndbox>"
-            "</object>" for n, name in enumerate(names)
+            f"<object><name>{name}</name><bndbox><xmin>0</xmin><ymin>0</ymin><xmax>{3 + n}</xmax><ymax>4</ymax>"
+            "</bndbox></object>" for n, name in enumerate(names)
         )  # fmt: skip
         path = folder / "Annotations" / f"{number}.xml"
         path.parent.mkdir(exist_ok=True)
@@ -144,7 +144,7 @@ def masks(folder: Path) -> Path:
 
 def idx(folder: Path, count: int = 5, packed: bool = True) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    images = struct.pack(">4I", 0x803, count, 3, 2) + bytes(range(6 * count))
+    images = struct.pack(">4I", 0x803, count, 3, 2) + bytes(n % 256 for n in range(6 * count))
     labels = struct.pack(">2I", 0x801, count) + bytes(n % 3 for n in range(count))
     for name, content in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels)):
         (folder / (f"{name}.gz" if packed else name)).write_bytes(gzip.compress(content) if packed else content)

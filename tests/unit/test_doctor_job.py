@@ -134,6 +134,7 @@ def test_that_copies_conflicts_and_leaks_are_told_apart(project: Project, shared
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
     source = tmp_path / "s"
+    (source / "test" / "b").mkdir()
     image = Image.open(source / "train" / "b" / "1.jpg")
     image.resize((80, 80)).save(source / "train" / "b" / "resized.jpg")
     image = Image.open(source / "train" / "b" / "3.jpg")
@@ -165,7 +166,7 @@ def test_that_items_which_are_excluded_are_not_looked_at(project: Project, tmp_p
 
 
 def test_that_wrong_labels_are_listed_first_and_open_their_items(project: Project, tmp_path: Path):
-    wrong = digits(tmp_path / "s", 300, wrong=8)
+    wrong = digits(tmp_path / "s", 200, wrong=8)
     imported(project, tmp_path / "s")
     summary = result(doctor_job(Control(), str(project.path), "d"))
     assert summary["backbone"] == "glyphnet"

@@ -117,6 +117,7 @@ def test_that_the_length_fits_most_texts_and_has_an_end() -> None:
     assert length(*[100] * 30, 100_000) == 128
     assert length(100_000) == 2048
     assert length(100, caption="世界") == 384  # three bytes for each character
+    assert TEXT.parameters([TEXT.check("世界".encode() * 30, "x")]) == {"length": 192}
     assert TEXT.parameters([]) == {"length": 256}
 
 

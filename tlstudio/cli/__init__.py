@@ -13,7 +13,6 @@ from tlstudio.cli import (
     commanding,
     data,
     data_files,
-    doctor,
     listings,
     machine,
     models,

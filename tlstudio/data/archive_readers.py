@@ -118,7 +118,7 @@ def _checked_header(read: Callable[[tarfile.TarFile], "_Header"], tar: Any) -> "
     except tarfile.HeaderError as error:
         if type(error).__name__ == "EmptyHeaderError":  # the file ends where a header would begin
             tar.fileobj.without_end = True
-        elif type(error).__name__ != "EOFHeaderError":  # the end mark
+        elif type(error).__name__ != "EOFHeaderError" and tar.offset:  # not the end mark, and not the very first
             raise Damaged(f"it is damaged or cut off ({_text(error)})") from error
         raise
 

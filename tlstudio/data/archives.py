@@ -97,7 +97,7 @@ def _unpack(
 ) -> Generator[Event, None, tuple[int, int, list[Skipped]]]:
     budget = _Budget(archive, working, limits)
     skipped: list[Skipped] = []
-    began = told = time.monotonic()
+    began, told = time.monotonic(), 0.0
     with contextlib.closing(_guarded(members(archive, budget.spent))) as entries:
         for entry in entries:
             control.raise_if_stopped()

@@ -153,7 +153,7 @@ def _tinted(pixels: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
     import torch
 
     result = pixels.float()
-    for label in mask.unique().tolist():
+    for label in set(mask.reshape(-1).tolist()):
         if 0 < label < 255:
             tint = torch.tensor(_TINTS[(label - 1) % len(_TINTS)], dtype=torch.float32)
             result[mask == label] = 0.55 * result[mask == label] + 0.45 * tint

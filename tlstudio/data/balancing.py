@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _Floats = npt.NDArray[np.float64]
 _Flags = npt.NDArray[np.bool_]
+UNIMPORTANT = 0.01
+"""The weight of a class that is in fewer clusters than there are splits: where all else is equal, it is trained on."""
 _MOST = 600  # clusters that are moved about one by one; of more, the small ones even out the large ones by themselves
 _SWAPPED = 300
 _CELLS = 2_000_000
@@ -32,7 +34,7 @@ def improve(
     used = table.any(0)
     table, rare, outside = table[:, used], rare[used], present[:, used]
     total = table.sum(0)
-    weight = 1 / total**2
+    weight = np.where(rare, UNIMPORTANT, 1) / total**2
     weight[-1] *= max(1, len(total) - 1)  # the shares of all items weigh as much as those of all labels together
     place = chosen[large]
     target = ratios[:, None] * total
@@ -114,7 +116,9 @@ def cover(
     ``present``: in how many clusters of each split a label is; it is kept up to date.
     """
     needed = (present.sum(0) >= len(present)) & ~rare
-    missing = [(int(s), int(label)) for s, label in zip(*np.nonzero((present == 0) & needed), strict=True)]
+    lacking = (present == 0) & needed
+    lacking[0] |= (present[0] == 0) & rare & (present.sum(0) > 1)  # what two clusters have can be trained on at least
+    missing = [(int(s), int(label)) for s, label in zip(*np.nonzero(lacking), strict=True)]
     if not missing:
         return
     sizes = contents.number[contents.start[1:] - 1]

@@ -134,9 +134,7 @@ def named(name: str) -> BuiltinSet:
     return found
 
 
-def fetch(
-    name: str, folder: Path, control: Control, policy: Policy | None = None
-) -> Generator[Event, None, Path]:
+def fetch(name: str, folder: Path, control: Control, policy: Policy | None = None) -> Generator[Event, None, Path]:
     """Fetches what is not in the cache, unpacks it below ``folder`` and returns the folder or table to be read.
 
     Raises ``UsageError`` for an unknown name, ``DataError`` with the addresses and the folder to put the files in

@@ -96,9 +96,8 @@ def _look(image: "Image", mode: str, orientation: int) -> tuple[int | None, tupl
     from tlstudio.data import perceptual
 
     grey = perceptual.small_grey(image, orientation)
-    brightness, contrast = float(grey.mean()) / 255, float(grey.std()) / 255
-    meta = (("mode", mode), ("brightness", f"{brightness:.3f}"), ("contrast", f"{contrast:.3f}"))
-    return perceptual.phash(grey), meta
+    fingerprint, mean, spread = perceptual.measure(grey)
+    return fingerprint, (("mode", mode), ("brightness", f"{mean / 255:.3f}"), ("contrast", f"{spread / 255:.3f}"))
 
 
 def _decode(

@@ -2,7 +2,7 @@
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +51,7 @@ class Clusters(NamedTuple):
 def make_clusters(items: Sequence[SplitItem], pairs: Iterable[tuple[int, int]] = ()) -> Clusters:
     """``pairs``: positions that are known to be copies besides those that their fingerprints tell."""
     contents = np.fromiter((_key(item) for item in items), np.uint64, len(items))
-    keys, first, content_of = np.unique(contents, return_index=True, return_inverse=True)
+    keys, content_of = np.unique(contents, return_inverse=True)
     content_of = content_of.reshape(-1)
     leader = array("q", range(len(keys)))
     first_of: dict[str, int] = {}
@@ -59,11 +59,8 @@ def make_clusters(items: Sequence[SplitItem], pairs: Iterable[tuple[int, int]] =
         if item.group:
             _join(leader, first_of.setdefault(item.group, content), content)
     before = _leaders(leader)
-    if any(item.phash is not None for item in items):
-        from tlstudio.data.fingerprints import bonds
-
-        for a, b in bonds([items[position].phash for position in first.tolist()]).tolist():
-            _join(leader, a, b)
+    for a, b in _near(items, content_of):
+        _join(leader, a, b)
     for a, b in pairs:
         _join(leader, int(content_of[a]), int(content_of[b]))
     after = _leaders(leader)
@@ -74,6 +71,21 @@ def make_clusters(items: Sequence[SplitItem], pairs: Iterable[tuple[int, int]] =
     of = cluster_of[content_of]
     sizes = np.bincount(of, minlength=len(least))
     return Clusters(of, keys[least], sizes, np.bincount(cluster_of, minlength=len(least)), int(sizes[parts > 1].sum()))
+
+
+def _near(items: Sequence[SplitItem], content_of: Numbers) -> Iterator[tuple[int, int]]:
+    """The contents that are near duplicates of each other."""
+    if not any(item.phash is not None for item in items):
+        return
+    from tlstudio.data.fingerprints import bonds
+
+    none = np.iinfo(np.int64).max  # perceptual.py leaves it out
+    phashes = np.full(int(content_of.max()) + 1, none)
+    own = np.fromiter((none if item.phash is None else item.phash for item in items), np.int64, len(items))
+    np.minimum.at(phashes, content_of, own)
+    known = np.flatnonzero(phashes < none)
+    for a, b in known[bonds(phashes[known].astype(np.uint64))].tolist():
+        yield a, b
 
 
 def _key(item: SplitItem) -> int:

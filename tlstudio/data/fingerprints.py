@@ -60,7 +60,7 @@ def nearest(phashes: Sequence[int | None], k: int, radius: int, ask: Ask = lambd
     return there[pairs[_distance(hashes[pairs[:, 0]], hashes[pairs[:, 1]]) <= radius]].reshape(-1, 2)
 
 
-def bonds(phashes: Sequence[int | None]) -> Pairs:
+def bonds(phashes: Sequence[int | None] | Hashes) -> Pairs:
     """The pairs that are copies as far as fingerprints alone can tell: nearer to each other than is usual among these
     pictures, with a gap around them. Pictures that are all alike (digits, signs) therefore have next to none. A
     picture is near all that it is held together with, not only the next one: bonds make no chains.
@@ -134,7 +134,9 @@ def _complete(
     return pairs[np.array(kept, np.int64)].reshape(-1, 2)
 
 
-def _known(phashes: Sequence[int | None]) -> tuple[npt.NDArray[np.int64], Hashes]:
+def _known(phashes: Sequence[int | None] | Hashes) -> tuple[npt.NDArray[np.int64], Hashes]:
+    if isinstance(phashes, np.ndarray):
+        return np.arange(len(phashes)), phashes
     there = np.array([position for position, one in enumerate(phashes) if one is not None], np.int64)
     hashes = np.fromiter((one for one in phashes if one is not None), np.uint64, len(there))
     return there, hashes

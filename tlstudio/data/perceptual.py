@@ -5,6 +5,7 @@ It is made of the signs of the 63 lowest frequencies of the picture at 32 x 32 p
 """
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def small_grey(image: "Image", orientation: int = 1) -> "npt.NDArray[np.float32]
         small = image.convert({"P": "RGB", "1": "L"}.get(image.mode, "RGBA"))
     elif image.mode.startswith("I") or image.mode == "F":
         small = to_rgb(image)
-    small = small.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0)
+    small = small.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     if small.mode in ("RGBA", "LA"):
         small = to_rgb(small)
     grey = np.asarray(small if small.mode == "L" else small.convert("L"), dtype=np.float32)
@@ -54,14 +55,21 @@ def small_grey(image: "Image", orientation: int = 1) -> "npt.NDArray[np.float32]
 
 def phash(grey: "npt.NDArray[np.float32]") -> int | None:
     """0 to 2**63 - 1 of a picture ``[32, 32]``; ``None`` where it shows next to nothing (one colour)."""
+    return measure(grey)[0]
+
+
+def measure(grey: "npt.NDArray[np.float32]") -> tuple[int | None, float, float]:
+    """:func:`phash`, and mean and standard deviation of the brightness, 0 to 255."""
     import numpy as np
 
-    centred = grey - grey.mean()
-    if float(np.sqrt((centred * centred).mean())) < _FLAT:
-        return None
+    mean = float(np.add.reduce(grey, None)) / grey.size
+    centred = grey - mean
+    spread = math.sqrt(float(np.vdot(centred, centred)) / grey.size)
+    if spread < _FLAT:
+        return None, mean, spread
     basis = _basis()
     waves = basis @ centred @ basis.T
-    return int.from_bytes(np.packbits(waves.ravel()[1:][::-1] > 0, bitorder="big").tobytes(), "big") >> 1
+    return int.from_bytes(np.packbits(waves.ravel()[:0:-1] > 0).tobytes(), "big") >> 1, mean, spread
 
 
 @functools.cache

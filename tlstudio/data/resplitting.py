@@ -1,6 +1,8 @@
 """New splits for a data set that is there already: as a new revision, so that nothing is lost."""
 
 import re
+import sys
+from array import array
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -60,29 +62,19 @@ def resplit(
     if splits.strip() == "folders":
         raise UsageError("The splits of the source are those of the first revision: go back to it instead.")
     group_of = group_finder(group_by)
-    items = []
-    ids = []
+    ids, items, values = array("q"), list[SplitItem](), list[str]()
     for item, columns in _items(project, dataset, {group_by, time_by} - {""}):
-        raise_if_stopped()
+        if not len(ids) % _PAGE:
+            raise_if_stopped()
         ids.append(item.id)
-        items.append((item, group_of(item, columns), columns.get(time_by, "") if time_by else ""))
-    _refuse_unknown(project, dataset, group_by, time_by, items)
-    strata = _strata(project, dataset, [item.value for item, _, _ in items])
-    result = split(
-        [
-            SplitItem(
-                item.path,
-                stratum,
-                bytes.fromhex(item.sha256),
-                group=group,
-                time=time,
-                phash=item.phash if near else None,
-            )
-            for (item, group, time), stratum in zip(items, strata, strict=True)
-        ],
-        plan,
-        seed,
-    )
+        values.append(sys.intern(item.value))
+        group, time = sys.intern(group_of(item, columns)), columns.get(time_by, "") if time_by else ""
+        phash = item.phash if near else None
+        items.append(SplitItem(item.path, "", bytes.fromhex(item.sha256), group=group, time=time, phash=phash))
+    _refuse_unknown(dataset, group_by, time_by, items)
+    for position, stratum in enumerate(_strata(project, dataset, values)):
+        items[position] = items[position]._replace(label=stratum)
+    result = split(items, plan, seed)
     raise_if_stopped()
     revision = project.resplit(dataset, zip(ids, result.splits, strict=True), result.note, result.warnings)
     return result, revision
@@ -106,17 +98,15 @@ def group_finder(group_by: str) -> "Callable[[Item, dict[str, str]], str]":
     return find
 
 
-def _refuse_unknown(
-    project: "Project", dataset: str, group_by: str, time_by: str, items: "list[tuple[Item, str, str]]"
-) -> None:
+def _refuse_unknown(dataset: str, group_by: str, time_by: str, items: list[SplitItem]) -> None:
     if not items:
         raise DataError(f"The data set '{dataset}' has no item that is not excluded; there is nothing to split.")
-    if group_by and not any(group for _, group, _ in items):
+    if group_by and not any(item.group for item in items):
         raise UsageError(
             f"'{group_by}' is neither a column of '{dataset}' nor a pattern with exactly one group in parentheses that "
             f"is found in the names of its files, such as _(\\w+)_ for what stands between two underscores."
         )
-    if time_by and not any(time for _, _, time in items):
+    if time_by and not any(item.time for item in items):
         raise UsageError(f"'{time_by}' is no column of '{dataset}' that says when its items were made.")
 
 

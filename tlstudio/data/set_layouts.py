@@ -52,6 +52,7 @@ def _pets(files: Sequence[Path], folder: Path, control: Control) -> Generator[Ev
 
 def _flowers(files: Sequence[Path], folder: Path, control: Control) -> Generator[Event, None, Path]:
     from scipy.io import loadmat  # reads MATLAB's format 5, which holds no code
+    from scipy.io.matlab import MatReadError
 
     pictures = (yield from archives.unpack(files[0], folder / "images", control)).source
     try:
@@ -59,7 +60,7 @@ def _flowers(files: Sequence[Path], folder: Path, control: Control) -> Generator
         parts = loadmat(files[2])
         ids = {split: [int(n) for n in parts[key].reshape(-1)] for key, split in (
             ("trnid", "train"), ("valid", "val"), ("tstid", "test"))}  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
+    except (MatReadError, OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
         raise DataError(f"The labels in {files[1].parent} cannot be read: {error}.") from error
     where = pictures.relative_to(folder).as_posix()
     rows = (

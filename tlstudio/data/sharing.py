@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tlstudio.data.balancing import cover, deal, improve
+from tlstudio.data.balancing import UNIMPORTANT, cover, deal, improve
 from tlstudio.data.clusters import Clusters, Numbers, SplitItem
 
 
@@ -94,7 +94,9 @@ def share(
     held[0] = np.bincount(contents.column[entry_stuck], contents.number[entry_stuck], width)
     large = np.flatnonzero(~stuck & (contents.stratum < 0))
     if len(large):
-        _greedy(contents, chances, wanted, held, total, chosen, large)
+        _greedy(
+            contents, chances, wanted - held, np.where(rare, UNIMPORTANT, 1) / np.maximum(total, 1) ** 2, chosen, large
+        )
         improve(contents, ratios, rare, present, chosen, large)
     held = _held(contents, chosen, splits)
     lacks = (present + presence_of(contents, chosen, splits)) == 0
@@ -128,12 +130,10 @@ def _held(contents: Contents, chosen: Numbers, splits: int) -> npt.NDArray[np.fl
 
 
 def _greedy(
-    contents: Contents, chances: npt.NDArray[np.uint64], wanted: npt.NDArray[np.float64],
-    held: npt.NDArray[np.float64], total: npt.NDArray[np.float64], chosen: Numbers, large: Numbers,
+    contents: Contents, chances: npt.NDArray[np.uint64], missing: npt.NDArray[np.float64],
+    weight: npt.NDArray[np.float64], chosen: Numbers, large: Numbers,
 ) -> None:  # fmt: skip
-    """The largest first, each to where most is still wanted of its labels."""
-    missing = wanted - held
-    weight = 1 / np.maximum(total, 1) ** 2
+    """The largest first, each to where most is still missing of its labels."""
     sizes = contents.number[contents.start[1:] - 1]
     for cluster in large[np.lexsort((chances[large], -sizes[large]))].tolist():
         entries = slice(contents.start[cluster], contents.start[cluster + 1])

@@ -6,6 +6,7 @@ import json
 import os
 import uuid
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ class DoctorCache:
                 return {key: stored[key] for key in stored.files}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError):
             return None
+
+    def every(self, prefix: str) -> Iterator[Arrays]:
+        """All that is kept under names that begin so."""
+        for file in sorted(self._folder.glob(f"{prefix}*.npz")) if self._folder is not None else ():
+            if (found := self.load(file.stem)) is not None:
+                yield found
 
     def save(self, name: str, **arrays: npt.NDArray[Any]) -> None:
         if self._folder is None:

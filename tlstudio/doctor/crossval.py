@@ -52,7 +52,8 @@ def _fill(held: Ints, more: int, totals: Ints) -> Ints:
     rank = np.empty(len(held), np.int64)
     rank[order] = np.arange(len(held))
     by_level = np.lexsort((rank[places[1]], places[0]))[:more]
-    return places[1][by_level]
+    chosen: Ints = places[1][by_level]
+    return chosen
 
 
 def probabilities(

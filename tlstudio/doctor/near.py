@@ -1,27 +1,23 @@
 """Items that show the same though they are not the same file: candidates by fingerprint and by features, verified."""
 
-from collections import OrderedDict
 from collections.abc import Generator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tlstudio.api.errors import DataError
 from tlstudio.api.events import Event, Progress
 from tlstudio.data import duplicates
-from tlstudio.data.alignment import Thumbnail, same_picture, thumbnail
 from tlstudio.doctor import odd_texts
 from tlstudio.doctor.bonds import Pairs
-from tlstudio.doctor.cache import digest
 from tlstudio.doctor.case import Case
 from tlstudio.doctor.features import Features, Neighbours
+from tlstudio.doctor.likeness import Likeness
 
 NONE: Pairs = np.empty((0, 2), np.int64)
 _NEAREST = 3  # neighbours of each picture that are looked at
 _BY_PIXELS_UP_TO = 2_000  # pictures, all parts of which are compared with all others
 _FRUITLESS = 2_000  # candidates in a row, the likeliest first, without a find: the rest is given up
 _CHUNK = 250
-_IN_MEMORY = 2_048  # thumbnails, 22 kB each
 
 
 def find(case: Case, features: Features | None, neighbours: Neighbours | None) -> Generator[Event, None, Pairs]:
@@ -36,9 +32,9 @@ def find(case: Case, features: Features | None, neighbours: Neighbours | None) -
     if not case.info.root_found or len(case.records) < 2:
         return NONE
     alone = _first_of_each(case.hashes)
-    thumbnails = _Thumbnails(case)
-    candidates = yield from _candidates(case, alone, thumbnails, features, neighbours)
-    return (yield from _verified(case, candidates, thumbnails))
+    likeness = Likeness(case)
+    candidates = yield from _candidates(case, alone, likeness, features, neighbours)
+    return (yield from _verified(case, candidates, likeness))
 
 
 def _first_of_each(hashes: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -52,7 +48,7 @@ def _first_of_each(hashes: Sequence[str]) -> npt.NDArray[np.int64]:
 def _candidates(
     case: Case,
     alone: npt.NDArray[np.int64],
-    thumbnails: "_Thumbnails",
+    likeness: Likeness,
     features: Features | None,
     neighbours: Neighbours | None,
 ) -> Generator[Event, None, list[tuple[int, int]]]:
@@ -64,7 +60,7 @@ def _candidates(
     if features is not None and neighbours is not None:
         lists.append(_by_features(features, neighbours))
     if features is not None and len(alone) <= _BY_PIXELS_UP_TO:
-        shown = [thumbnails[p] for p in alone.tolist()]
+        shown = [likeness.thumbnail(p) for p in alone.tolist()]
         lists.append(alone[duplicates.candidates_from_pixels(shown, ask=stop)])
     known = set(alone.tolist())
     rank: dict[tuple[int, int], int] = {}
@@ -76,32 +72,6 @@ def _candidates(
     return sorted(rank, key=lambda pair: (rank[pair], pair))
 
 
-class _Thumbnails:
-    """Of items, read when they are needed; ``None`` of what cannot be read."""
-
-    def __init__(self, case: Case) -> None:
-        self._case = case
-        self._kept: OrderedDict[int, Thumbnail | None] = OrderedDict()
-
-    def __getitem__(self, position: int) -> Thumbnail | None:
-        if position in self._kept:
-            self._kept.move_to_end(position)
-            return self._kept[position]
-        self._case.control.raise_if_stopped()
-        try:
-            found = thumbnail(self._case.places[position])
-        except DataError:
-            found = None
-        self._kept[position] = found
-        if len(self._kept) > _IN_MEMORY:
-            self._kept.popitem(last=False)
-        return found
-
-    def likeness(self, one: int, other: int) -> float:
-        a, b = self[one], self[other]
-        return 0.0 if a is None or b is None else same_picture(a, b)
-
-
 def _by_features(features: Features, neighbours: Neighbours) -> Pairs:
     rows, cosines = neighbours.rows[:, :_NEAREST], neighbours.cosines[:, :_NEAREST]
     own = np.repeat(np.arange(len(rows)), rows.shape[1])
@@ -110,29 +80,26 @@ def _by_features(features: Features, neighbours: Neighbours) -> Pairs:
     return pairs
 
 
-def _verified(case: Case, candidates: list[tuple[int, int]], thumbnails: _Thumbnails) -> Generator[Event, None, Pairs]:
-    """Those that are one photograph. What was looked at is kept in chunks, so that it goes on after an interruption."""
+def _verified(case: Case, candidates: list[tuple[int, int]], likeness: Likeness) -> Generator[Event, None, Pairs]:
+    """Those that are one photograph."""
     stage = case.stage("Verifying near duplicates", "pairs")
     meter = stage.meter(len(candidates))
     most = max(_FRUITLESS, len(case.records) // 4)
     found: list[tuple[int, int]] = []
     fruitless = 0
-    for start in range(0, len(candidates), _CHUNK):
-        yield from stage.pause()
-        chunk = candidates[start : start + _CHUNK]
-        key = "pairs-" + digest([(case.hashes[a], case.hashes[b]) for a, b in chunk])
-        stored = case.cache.load(key)
-        if stored is None:
-            scores = np.array([thumbnails.likeness(a, b) for a, b in chunk], np.float64)
-            case.cache.save(key, scores=scores)
-        else:
-            scores = stored["scores"]
-        for pair, score in zip(chunk, scores.tolist(), strict=True):
-            fruitless = 0 if score >= duplicates.SAME else fruitless + 1
-            if score >= duplicates.SAME:
+    try:
+        for done, pair in enumerate(candidates, 1):
+            same = likeness.of(*pair) >= duplicates.SAME
+            fruitless = 0 if same else fruitless + 1
+            if same:
                 found.append(pair)
-        yield from meter.advance(len(chunk))
-        if fruitless >= most:
-            yield from meter.advance(len(candidates) - start - len(chunk))
-            break
+            if done % _CHUNK == 0:
+                likeness.keep()
+                yield from stage.pause()
+            yield from meter.advance()
+            if fruitless >= most:
+                yield from meter.advance(len(candidates) - done)
+                break
+    finally:
+        likeness.keep()
     return np.array(found, np.int64).reshape(-1, 2)

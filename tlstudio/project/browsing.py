@@ -96,6 +96,9 @@ class Browsing:
             if row.task == "regression":
                 return _histogram(connection, where)
             found: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
+            if row.task == "segmentation":
+                query = f"SELECT s.split, COUNT(*) FROM item_states s WHERE {where} GROUP BY s.split"
+                return found | {PARTS[split]: {"mask": items} for split, items in connection.execute(query)}
             for split, shown, items in connection.execute(
                 f"SELECT s.split, t.shown, s.items FROM (SELECT s.split, s.target_id, COUNT(*) items FROM item_states s"
                 f" WHERE {where} GROUP BY s.split, s.target_id) s JOIN targets t ON t.id = s.target_id"

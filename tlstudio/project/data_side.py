@@ -81,7 +81,7 @@ class DataSide:
 
     def class_values(self, dataset: str) -> dict[str, dict[str, int]]:
         """For each split (excluded too, where there are such items) the number of items with each label; for
-        regression a histogram of the first number, its bins named "low to high".
+        regression a histogram of the first number, its bins named "low to high"; for segmentation of masks.
         """
         return self._browsing.class_values(dataset)
 

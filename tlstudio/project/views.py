@@ -199,7 +199,10 @@ class ItemView:
         if order in ("split", "label"):
             found = ids_by(connection, by_state(where, row, order, ""))
             return found if within is None else array("q", (i for i in found if i in within))
-        if within is not None and self._everyone(connection, row) and ranks is None and self._wanted.ids is None:
+        everyone = self._everyone(connection, row)
+        if everyone and within is None and order in _INDICES:
+            return ids_by(connection, _sequence(row, order))
+        if everyone and within is not None and ranks is None and self._wanted.ids is None:
             members = array("q", sorted(within))
         elif within is not None and len(within) < _RARE:
             query = (
@@ -215,16 +218,18 @@ class ItemView:
             return array("q", sorted(members, key=lambda number: (known.get(number, 0.0), number)))
         if order == "id":
             return array("q", sorted(members))
-        column, index = _INDICES[order]
+        column, _ = _INDICES[order]
         if len(members) < _RARE:
             query = f"SELECT i.id FROM json_each(?) j CROSS JOIN items i ON i.id = j.value ORDER BY {column}, i.id"
             return ids_by(connection, query, (json.dumps(members.tolist()),))
-        query = f"SELECT i.id FROM items i INDEXED BY {index} WHERE i.dataset_id = ? ORDER BY {column}, i.id"
-        sequence = ids_by(connection, query, (row.id,))
-        if len(members) == len(sequence):
-            return sequence
         kept = set(members)
-        return array("q", (i for i in sequence if i in kept))
+        return array("q", (i for i in ids_by(connection, _sequence(row, order)) if i in kept))
+
+
+def _sequence(row: Row, order: str) -> str:
+    """All items that the data set ever had, along an index."""
+    column, index = _INDICES[order]
+    return f"SELECT i.id FROM items i INDEXED BY {index} WHERE i.dataset_id = {row.id:d} ORDER BY {column}, i.id"
 
 
 def read_items(

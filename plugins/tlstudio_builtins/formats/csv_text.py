@@ -88,7 +88,7 @@ def rows(path: Path) -> Iterator[tuple[int, list[str] | Problem]]:
 
     Raises :class:`DataError` where the file as a whole cannot be read as a table.
     """
-    csv.field_size_limit(LONGEST)
+    csv.field_size_limit(2 * LONGEST)
     feeder = _Feeder(lines_of(path))
     sample = feeder.sample()
     delimiter = _delimiter(sample, path.suffix.lower())

@@ -20,8 +20,8 @@ SUFFIXES: dict[str, frozenset[str]] = {
     }),
     "text": frozenset({".txt", ".text", ".md", ".rst", ".html", ".htm", ".eml"}),
     "video": frozenset({
-        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts", ".wmv", ".asf",
-        ".flv", ".ogv", ".3gp", ".3g2",
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts", ".wmv",
+        ".asf", ".flv", ".ogv", ".3gp", ".3g2",
     }),
 }  # fmt: skip
 NOUNS = {

@@ -70,4 +70,6 @@ def _cell(value: Any) -> Cell:
 
 def _text(value: str) -> str:
     """JSON can spell halves of characters, which no file can hold."""
-    return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    if value.isascii():
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

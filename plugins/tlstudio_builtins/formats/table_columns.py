@@ -163,12 +163,13 @@ class _Chooser:
             return ""
         values = self._table.values(position)
         folded = normalised(name)
-        for separator in _SEPARATORS + ("," if folded in known.SEVERAL else ""):
+        several = folded in known.SEVERAL or self._task == "multilabel"
+        for separator in _SEPARATORS + ("," if several else ""):
             with_it = [value for value in values if separator in value]
             pieces = Counter(piece.strip() for value in values for piece in value.split(separator))
             if with_it and len(pieces) * 2 <= sum(pieces.values()):
                 return separator
-            if with_it and folded in known.SEVERAL and separator == "|":
+            if with_it and several:
                 return separator
         return ""
 

@@ -55,14 +55,14 @@ class WebDataset:
         shards = _shards(source)
         if not shards:
             return 0.0
-        return 0.94 if any(map(_is_sample, _glance(shards[0]))) else 0.0
+        return 0.94 if any(map(_is_sample, _first(shards))) else 0.0
 
     def look(self, source: Path) -> Sniffed:
         sure = self.sniff(source)
         if not sure:
             return Sniffed(sure=0.0)
         shards = _shards(source)
-        samples = _glance(shards[0])
+        samples = _first(shards)
         modality = _modality(samples)
         task = self._task if self._task != "auto" else task_of(s.notes | _mask_note(s) for s in samples)
         rows = tuple((s.key, ", ".join(s.parts), str(s.notes)[:200]) for s in samples)
@@ -77,7 +77,7 @@ class WebDataset:
         shards = _shards(source)
         if not shards:
             raise DataError(f"{printable(source)} holds no tar shards.")
-        samples = _glance(shards[0])
+        samples = _first(shards)
         modality = _modality(samples)
         task = self._task if self._task != "auto" else task_of(s.notes | _mask_note(s) for s in samples)
         names = _names(source, shards[0])
@@ -161,6 +161,11 @@ def _modality(samples: list[Sample]) -> str:
     return max(media, key=media.count) if media else "text"
 
 
+def _first(shards: list[Path]) -> list[Sample]:
+    """Some samples of the first shard that has any."""
+    return next((samples for path in shards[:20] if (samples := _glance(path))), [])
+
+
 def _glance(path: Path) -> list[Sample]:
     found = (sample for sample in _samples(path) if isinstance(sample, Sample))
     return list(itertools.islice(found, _LOOKED_AT))
@@ -195,7 +200,8 @@ def _samples(path: Path) -> Iterator[Sample | Skipped]:
             last = member.name
     except (Damaged, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, OSError, ValueError) as error:
         after = f"after '{printable(last)[:200]}'" if last else "from its beginning"
-        current = None  # what was being read may lack a part
+        if current is not None and not _is_sample(current):
+            current = None  # the part that says what it is, or the sample itself, is in what cannot be read
         yield Skipped(path, f"The shard cannot be read {after}, and the rest is left out: {_text(error)}.")
     if current is not None:
         yield current

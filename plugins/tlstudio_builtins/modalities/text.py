@@ -23,11 +23,13 @@ class Text:
     """A :class:`tlstudio.api.Modality`."""
 
     def check(self, content: bytes, name: str) -> Facts:
+        """``width`` of the facts counts characters, ``height`` bytes of UTF-8."""
         text, encoding = read(content)
-        meta = [("bytes", str(len(text.encode()))), ("words", str(len(text.split())))]
+        size = len(text.encode())
+        meta = [("bytes", str(size)), ("words", str(len(text.split())))]
         if encoding != "utf-8":
             meta.append(("encoding", encoding))
-        return Facts(width=len(text), height=0, caption=text.strip()[:CAPTION], meta=tuple(meta))
+        return Facts(width=len(text), height=size, caption=text.strip()[:CAPTION], meta=tuple(meta))
 
     def preview(self, content: bytes, size: int) -> None:
         return None
@@ -50,9 +52,10 @@ class Text:
 
 
 def _bytes(fact: Facts) -> float:
-    """Of the text in UTF-8; where that is not told, as many for each character as in its beginning."""
-    told = dict(fact.meta).get("bytes")
-    return float(told) if told else fact.width * len(fact.caption.encode()) / max(1, len(fact.caption)) or fact.width
+    """Of the text in UTF-8: its ``height``; where that is not told, as many for each character as in its beginning."""
+    if fact.height:
+        return fact.height
+    return fact.width * len(fact.caption.encode()) / max(1, len(fact.caption)) or fact.width
 
 
 def read(content: bytes) -> tuple[str, str]:

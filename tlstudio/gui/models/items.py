@@ -54,6 +54,10 @@ class ItemsModel(QObject):
         self._generation = 0
 
     @property
+    def project(self) -> "Project | None":
+        return self._project
+
+    @property
     def view(self) -> "ItemView | None":
         """What the project answered last; to be asked in a thread only."""
         return self._view

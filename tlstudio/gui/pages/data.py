@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
 
 from tlstudio.gui import text
 from tlstudio.gui.pages.data_browser import DataBrowser
-from tlstudio.gui.pages.data_detail import DetailView
 from tlstudio.gui.pages.data_importing import Importing
+from tlstudio.gui.pages.data_one import OneItem
 from tlstudio.gui.pages.data_problems import LIMIT, ProblemsView
 from tlstudio.gui.pages.data_tools import DataTools
-from tlstudio.gui.pages.data_words import modality_of
+from tlstudio.gui.pages.data_words import Previewer
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import Banner, EmptyState, Page, PageHeader, button, primary_button
 
@@ -38,7 +38,6 @@ class DataPage(Page):
         super().__init__(session, parent)
         self.setAcceptDrops(True)
         self._seen: tuple[object, ...] = ()  # project, data set and revision that the views show
-        self._shown = 0  # the index of the item in the detail view
         self.header = PageHeader("Data")
         self.import_button = button("Import…", "plus")
         self.import_button.clicked.connect(self.begin_import)
@@ -57,10 +56,11 @@ class DataPage(Page):
         self.form, self.job = self.importing.form, self.importing.job
         self._job_view = self.importing.job_view
         self.browser = DataBrowser(session)
-        self.detail = DetailView(session.background)
         self.problems = ProblemsView()
         self.problems.closed.connect(self._show_default)
         self.stack = QStackedWidget()
+        self.one = OneItem(session.background, self.browser, self.stack, self)
+        self.detail = self.one.view
         for view in (self.empty, self.form, self._job_view, self.browser, self.detail, self.problems):
             self.stack.addWidget(view)
         self.tools = DataTools(session, self.stack, self)
@@ -82,33 +82,23 @@ class DataPage(Page):
         self.layout_.addWidget(self.stack, 1)
 
     def _connect(self) -> None:
-        browser, detail = self.browser, self.detail
+        browser = self.browser
         self.form.cancelled.connect(self._show_default)
         self.form.command_changed.connect(self._on_command)
         self.importing.view_asked.connect(self._on_import_view)
         self.importing.done.connect(self._on_imported)
-        browser.item_activated.connect(self.show_item)
         browser.problems_asked.connect(self._on_problems_asked)
         browser.check_asked.connect(self.tools.check)
         browser.augment_asked.connect(self.tools.augment)
-        browser.refreshed.connect(self._on_refreshed)
-        browser.actions_.advance.connect(self._on_advanced)
-        browser.model.arrived.connect(self._on_refreshed)
-        detail.closed.connect(self._on_detail_closed)
-        detail.step_asked.connect(self._on_step)
-        detail.typed.connect(browser.actions_.type_key)
-        detail.delete_pressed.connect(browser.actions_.exclude)
-        detail.group_asked.connect(self.show_items)
-        detail.augment_asked.connect(self._on_augment)
-        detail.label.picked.connect(browser.actions_.relabel)
-        detail.label.menu_asked.connect(browser.open_classes)
-        detail.label.numbers_given.connect(browser.actions_.give_numbers)
+        browser.report_read.connect(self._on_report)
+        self.detail.group_asked.connect(self.show_items)
+        self.detail.augment_asked.connect(self.tools.augment)
+        self.one.view_asked.connect(self._on_view_asked)
+        self.tools.examined.connect(browser.read_report)
         self.tools.view_asked.connect(self._on_view_asked)
         self.tools.items_asked.connect(self.show_items)
-        self.tools.item_asked.connect(self._on_item_asked)
         self.tools.command_changed.connect(self._word)
-        for keys, slot in (("Ctrl+Z", browser.editing.undo), ("Ctrl+Shift+Z", browser.editing.redo),
-                           ("Ctrl+Y", browser.editing.redo)):  # fmt: skip
+        for keys, slot in (("Ctrl+Z", self.undo), ("Ctrl+Shift+Z", self.redo), ("Ctrl+Y", self.redo)):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)
@@ -148,10 +138,12 @@ class DataPage(Page):
             return
         another = seen[:2] != self._seen[:2]
         self._seen = seen
-        if dataset is not None and project is not None:
-            modality = modality_of(self.session.registry, dataset)
+        if dataset is None or project is None:
+            self.browser.clear()
+        else:
+            preview = Previewer(dataset.modality, self.session.registry)
             self.browser.show_dataset(dataset)
-            self.detail.set_dataset(project, dataset, self.browser.kind, modality)
+            self.detail.set_dataset(project, dataset, self.browser.kind, preview)
             self.tools.set_dataset(dataset, self.browser.kind)
         if self.stack.currentWidget() in (self.form, self._job_view):
             return
@@ -178,7 +170,7 @@ class DataPage(Page):
         if self.stack.currentWidget() is self.detail and view is not self.detail:
             self.detail.leave()
         self.stack.setCurrentWidget(view)
-        browsing = view not in (self.form, self._job_view, self.empty) and self.session.dataset() is not None
+        browsing = self._browsing and self.session.dataset() is not None
         for one in (self.import_button, self.train_button, self.tools.segments, self.tools.more):
             one.setVisible(browsing)
         self.form.cancel.setVisible(view is self.form)
@@ -204,6 +196,12 @@ class DataPage(Page):
         self.command_line = self.tools.command() or shown
 
     @Slot(str)
+    def _on_report(self, note: str) -> None:
+        """What the newest revision changed."""
+        dataset = self.session.dataset()
+        self.header.subtitle.setToolTip(f"Revision {dataset.revision}: {note}" if dataset is not None else "")
+
+    @Slot(str)
     def _on_command(self, command: str) -> None:
         if self.stack.currentWidget() is self.form:
             self.command_line = command
@@ -215,6 +213,20 @@ class DataPage(Page):
     @Slot(object)
     def _on_view_asked(self, view: object) -> None:
         self._show(view if isinstance(view, QWidget) else self.browser)
+
+    @property
+    def _browsing(self) -> bool:
+        return self.stack.currentWidget() not in (self.form, self._job_view, self.empty)
+
+    @Slot()
+    def undo(self) -> None:
+        if self._browsing:
+            self.browser.editing.undo()
+
+    @Slot()
+    def redo(self) -> None:
+        if self._browsing:
+            self.browser.editing.redo()
 
     # ---- importing
 
@@ -231,54 +243,14 @@ class DataPage(Page):
     def _on_imported(self, name: str, result: dict[str, Any]) -> None:
         self.session.select_dataset(name)
         self._show(self.browser)
-        self.notice.set(self._summary(name, result), "ok")
+        self.notice.set(self.importing.summary(result), "ok")
         self.session.refresh_datasets()
 
-    def _summary(self, name: str, result: dict[str, Any]) -> str:
-        """One sentence about a finished import."""
-        modality = str(result.get("modality", "image"))
-        known = [one for one in self.session.registry.modalities() if one.id == modality]
-        items = text.plural(result.get("items", 0), *(known[0].noun if known else ("item", "items")))
-        skipped = result.get("skipped", 0)
-        left_out = f"; {text.plural(skipped, 'file')} left out, with reasons under Findings" if skipped else ""
-        return f"{name} is imported: {items}{left_out}."
-
-    # ---- one item, and what was left out
+    # ---- items, and what was left out
 
     @Slot(int)
     def show_item(self, index: int) -> None:
-        item = self.browser.model.item(index)
-        self._shown = index
-        if item is not None and self.session.dataset() is not None:
-            self.detail.show_item(item, index, self.browser.model.count)
-            self._show(self.detail)
-            self.detail.setFocus()
-
-    @Slot(int)
-    def _on_step(self, step: int) -> None:
-        self.browser.go_to(self.browser.cursor_.current + step)
-        self.show_item(self.browser.cursor_.current)
-
-    @Slot(int)
-    def _on_advanced(self, index: int) -> None:
-        """The next item after a change comes by itself."""
-        if self.stack.currentWidget() is self.detail:
-            self.show_item(index)
-
-    @Slot()
-    def _on_refreshed(self) -> None:
-        if self.stack.currentWidget() is self.detail:
-            index = self.browser.cursor_.current
-            item = self.browser.model.item(index)
-            if item is not None:
-                self.detail.show_item(item, index, self.browser.model.count)
-            elif not self.browser.model.count:
-                self._show(self.browser)
-
-    @Slot()
-    def _on_detail_closed(self) -> None:
-        self._show(self.browser)
-        self.browser.current_view.setFocus()
+        self.one.show(index)
 
     @Slot(object, str)
     def show_items(self, wanted: "ItemFilter", reason: str) -> None:
@@ -286,15 +258,6 @@ class DataPage(Page):
         self._show(self.browser)
         self.browser.show_items(wanted, reason)
         self.browser.current_view.setFocus()
-
-    @Slot(int)
-    def _on_item_asked(self, item_id: int) -> None:
-        self.tools.open_item(item_id)
-
-    @Slot()
-    def _on_augment(self) -> None:
-        if self.detail.item is not None:
-            self.tools.augment(self.detail.item.id)
 
     @Slot()
     def _on_problems_asked(self) -> None:

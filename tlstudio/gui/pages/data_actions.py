@@ -235,16 +235,14 @@ class ItemActions(QObject):
         if advance:
             self._step(indices)
 
-    def _put(
-        self, changes: Callable[[], Sequence[Change]], note: str, kind: str, count: int, again: str = ""
-    ) -> None:
+    def _put(self, changes: Callable[[], Sequence[Change]], note: str, kind: str, count: int, again: str = "") -> None:
         self.touched += count
         self._editing.edit(changes, note, kind, again)
 
     def _step(self, indices: Sequence[int]) -> None:
-        """The item after the last of them comes next."""
-        if len(indices):
-            self.advance.emit(min(indices[-1] + 1, max(0, self._model.count - 1)))
+        """The item after the last of them comes next, where there is one."""
+        if len(indices) and indices[-1] + 1 < self._model.count:
+            self.advance.emit(indices[-1] + 1)
 
     def _subject(self, items: "list[Item] | None") -> str:
         if items is not None and len(items) == 1:

@@ -228,7 +228,8 @@ class AugmentView(DataView):
         result, images = answer
         if self.dataset is None or result["dataset"] != self.dataset.name or self._thread is not None:
             return
-        self.working.setText("")
+        known = {one.id: one.title for one in self.session.registry.backbones()}
+        self.working.setText(f"by {known.get(result['backbone'], result['backbone'])}")
         self.banner.set("")
         self._ids = tuple(int(row["id"]) for row in result["items"])
         self.variants.show_rows(result["items"], images)

@@ -13,10 +13,10 @@ from tlstudio.gui.pages.data_editing import DataEditing
 from tlstudio.gui.pages.data_filters import FilterBar
 from tlstudio.gui.pages.data_footer import DataFooter
 from tlstudio.gui.pages.data_menu import ItemMenu
-from tlstudio.gui.pages.data_report import Report, read_report
+from tlstudio.gui.pages.data_report import Report, report_of
 from tlstudio.gui.pages.data_side import DataSide
 from tlstudio.gui.pages.data_table import columns_of
-from tlstudio.gui.pages.data_words import KEYS, Kind, kind_of, labels_in, modality_of
+from tlstudio.gui.pages.data_words import KEYS, Kind, Previewer, kind_of, labels_in
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.class_menu import ClassMenu
 from tlstudio.gui.widgets.gallery import Gallery
@@ -40,6 +40,7 @@ class DataBrowser(QWidget):
     problems_asked = Signal()
     check_asked = Signal()
     augment_asked = Signal(int)  # an item's id
+    report_read = Signal(str)  # what the newest revision changed
     refreshed = Signal()  # after a change: the items are fresh
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -110,7 +111,7 @@ class DataBrowser(QWidget):
         self.actions_.advance.connect(self.go_to)
         self.editing.changed.connect(self._on_editing)
         self.editing.settled.connect(self._on_settled)
-        self.editing.failed.connect(self._on_edit_failed)
+        self.editing.failed.connect(self._on_failed)
         self.footer.relabel_asked.connect(self.open_classes)
         self.footer.move_asked.connect(self.actions_.move)
         self.footer.exclude_asked.connect(self.actions_.exclude)
@@ -120,6 +121,7 @@ class DataBrowser(QWidget):
         self.side.items_asked.connect(self.show_items)
         self.side.problems_asked.connect(self.problems_asked)
         self.side.check_asked.connect(self.check_asked)
+        self._session.runs_changed.connect(self._on_runs)
         for keys, slot in (("Ctrl+L", self.open_classes), ("Ctrl+F", self._on_find)):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -135,12 +137,12 @@ class DataBrowser(QWidget):
         project = self._session.project
         if project is None:
             return
-        same = self._dataset is not None and self._dataset.id == dataset.id and self.model.dataset == dataset.name
+        before = (self._dataset.id, self.model.dataset, self.model.project) if self._dataset is not None else ()
+        same = before == (dataset.id, dataset.name, project)
         kept = same and self._dataset is not None and self._dataset.revision == dataset.revision
         self._dataset, self.kind = dataset, kind_of(self._session.registry, dataset)
-        modality = modality_of(self._session.registry, dataset)
         self.thumbnails.set_folder(project.path / "cache" / "thumbnails")
-        self.thumbnails.set_preview(modality.preview if modality is not None else None)
+        self.thumbnails.set_preview(Previewer(dataset.modality, self._session.registry))
         for view in (self.gallery, self.table):
             view.root = str(dataset.root)
             view.noun = self.kind.noun
@@ -153,28 +155,39 @@ class DataBrowser(QWidget):
         self.side.show_dataset(dataset, self.kind)
         self.side.bars.set_chosen(self.filters.label.value if same else "")
         self.filters.show_dataset(dataset, self.kind, same=same)
-        self.filters.set_runs(
-            [run for run in self._session.runs if run.dataset == dataset.name and run.state == "finished"]
-        )
+        self._on_runs()
         if not same:
             self._show_report(Report(dataset.name))
             self._apply()
-        elif not kept:
+        elif not kept and not self.editing.busy:
             self.refresh()
-        self._ask_report()
+        self.read_report()
 
-    def _ask_report(self) -> None:
+    def clear(self) -> None:
+        """No project, or no data set in it."""
+        self._dataset = None
+        self.model.show(None, "")
+        self.editing.follow(None, None)
+
+    @Slot()
+    def _on_runs(self) -> None:
+        name = self._dataset.name if self._dataset is not None else ""
+        self.filters.set_runs([run for run in self._session.runs if run.dataset == name and run.state == "finished"])
+
+    @Slot()
+    def read_report(self) -> None:
         project, dataset = self._session.project, self._dataset
         if project is not None and dataset is not None:
             name, numbers = dataset.name, dataset.task == "regression"
             self._session.background.submit(
-                lambda: read_report(project, name, numbers), self._show_report, self._session.say_error
+                lambda: report_of(project, name, numbers), self._show_report, self._session.say_error
             )
 
     def _show_report(self, report: Report) -> None:
         if self._dataset is None or report.dataset != self._dataset.name:
             return
         self.report = report
+        self.report_read.emit(report.latest)
         self.side.show_report(report)
         self.filters.set_findings([(f.kind, f.words, f.count) for f in report.findings])
         self.gallery.look = Look(self.kind.icon, self.kind.task != "segmentation", report.marks)
@@ -249,6 +262,8 @@ class DataBrowser(QWidget):
 
     @Slot(str)
     def _on_failed(self, sentence: str) -> None:
+        """The model could not be read, or a change not be made."""
+        self.model.unpatch()
         self.footer.show_note(sentence, error=True)
 
     # ---- changes
@@ -259,15 +274,13 @@ class DataBrowser(QWidget):
 
     @Slot()
     def _on_settled(self) -> None:
-        """The window reads its data sets again, and :meth:`show_dataset` follows where there is a new revision."""
-        self._session.refresh_datasets()
-        if not self.editing.note.endswith(f"Revision {self.model.view.revision if self.model.view else 0}."):
-            self.refresh()
-
-    @Slot(str)
-    def _on_edit_failed(self, sentence: str) -> None:
-        self.model.unpatch()
-        self.footer.show_note(sentence, error=True)
+        """:meth:`show_dataset` follows where there is a new revision."""
+        dataset, view = self._session.dataset(), self.model.view
+        if dataset is not None and dataset.revision == self.editing.revision and view is not None:
+            if view.revision != dataset.revision:
+                self.refresh()
+        else:
+            self._session.refresh_datasets()
 
     @Slot()
     def open_classes(self) -> None:

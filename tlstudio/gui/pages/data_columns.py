@@ -27,6 +27,7 @@ class ColumnTable(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._columns: tuple[str, ...] = ()
+        self._shown: tuple[object, ...] = ()
         self._boxes: list[QComboBox] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -54,8 +55,13 @@ class ColumnTable(QWidget):
     ) -> None:
         """``roles``: of some columns, as recognised; ``known``: the roles that the format can take (none: what is
         what needs no telling)."""
-        self._columns, self._boxes = columns, []
         rows = rows[:_ROWS]
+        shown = (columns, rows, frozenset(known))
+        if shown == self._shown:
+            self._choose(roles)
+            return
+        self._shown = shown
+        self._columns, self._boxes = columns, []
         first = bool(known)
         self.note.setText(_ASKED if known else "The first of them:")
         self.table.clear()
@@ -89,6 +95,13 @@ class ColumnTable(QWidget):
 
     def box(self, column: str) -> QComboBox:
         return self._boxes[self._columns.index(column)]
+
+    def _choose(self, roles: Mapping[str, str]) -> None:
+        """Other roles for the same table; whoever is at one of the boxes stays there."""
+        for name, box in zip(self._columns, self._boxes, strict=False):
+            box.blockSignals(True)
+            box.setCurrentIndex(max(0, box.findData(roles.get(name, IGNORE))))
+            box.blockSignals(False)
 
     def _role_box(self, column: str, role: str, known: set[str]) -> QComboBox:
         box = QComboBox()
@@ -134,7 +147,7 @@ def roles_in(options: Mapping[str, Any], names: Mapping[str, str], columns: Sequ
     """The role of each column that ``options`` name: lists, or texts with commas between the names."""
     roles: dict[str, str] = {}
     for role, name in names.items():
-        value = options.get(name) or ()
+        value: Any = options.get(name) or ()
         whole = isinstance(value, str)
         chosen = [value] if whole and value in columns else value.split(",") if whole else list(value)
         chosen = [str(column).strip() for column in chosen]

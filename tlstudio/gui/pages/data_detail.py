@@ -18,7 +18,7 @@ from tlstudio.gui.widgets.kit import Card, ElidedLabel, button, icon_button, lin
 from tlstudio.project import ItemFilter
 
 if TYPE_CHECKING:
-    from tlstudio.api.modality import Modality
+    from tlstudio.gui.models import pictures
     from tlstudio.project import DatasetInfo, Item, Project
 
 _FIELDS = ("File", "Split", "Size", "Bytes", "Group", "Part of", "Partner", "SHA-256", "Folder")
@@ -32,7 +32,7 @@ class DetailView(QWidget):
     typed = Signal(str)
     delete_pressed = Signal()
     group_asked = Signal(object, str)
-    augment_asked = Signal()
+    augment_asked = Signal(int)  # the item's id
 
     def __init__(self, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,7 +85,7 @@ class DetailView(QWidget):
         self.exclude = button("Exclude", "eye-off", tip="Delete")
         self.exclude.clicked.connect(self.delete_pressed)
         self.augment = button("Augmentation", "sliders", tip="What training makes of it")
-        self.augment.clicked.connect(self.augment_asked)
+        self.augment.clicked.connect(self._on_augment)
         buttons = QHBoxLayout()
         buttons.addWidget(self.exclude)
         buttons.addWidget(self.augment, 1)
@@ -115,22 +115,21 @@ class DetailView(QWidget):
 
     # ---- what is shown
 
-    def set_dataset(
-        self, project: "Project", dataset: "DatasetInfo", kind: Kind, modality: "Modality | None"
-    ) -> None:
+    def set_dataset(self, project: "Project", dataset: "DatasetInfo", kind: Kind, preview: "pictures.Preview") -> None:
+        if self._project is not project or self._dataset is None or self._dataset.id != dataset.id:
+            self.item = None
         self._project, self._dataset, self._kind = project, dataset, kind
         self.setAccessibleName(f"One {kind.noun[0]} with its details")
         self.side.set_title(kind.noun[0].capitalize())
         self._titles["Size"].setText({"audio": "Duration", "text": "Length"}.get(kind.modality, "Size"))
         self.label.set_dataset(dataset, kind)
-        self.sample.set_dataset(dataset, kind, modality)
+        self.sample.set_dataset(dataset, kind, preview)
 
     def show_item(self, item: "Item", index: int, count: int) -> None:
         dataset = self._dataset
         if dataset is None:
             return
-        same = self.item is not None and self.item.id == item.id and self.item.value == item.value
-        self.item = item
+        before, self.item = self.item, item
         self.position.setText(f"{index + 1:,} of {count:,}")
         path = Path(places.parse(item.place(dataset.root)).path)
         shown = {
@@ -144,10 +143,10 @@ class DetailView(QWidget):
             self._form.setRowVisible(place, bool(shown[name]))
         self.exclude.setText("Bring back" if item.split == "excluded" else "Exclude")
         self.label.show_item(item)
-        if same:
-            return
-        self.sample.show_item(item, self.label.masks.shown() if self._kind.task == "segmentation" else [])
-        self._ask_facts(item)
+        if before is None or before.id != item.id:
+            self.sample.show_item(item, self.label.masks.shown() if self._kind.task == "segmentation" else [])
+        if before is None or (before.id, before.value, before.split) != (item.id, item.value, item.split):
+            self._ask_facts(item)
 
     def leave(self) -> None:
         """Nothing plays on behind other views."""
@@ -212,6 +211,11 @@ class DetailView(QWidget):
     @Slot()
     def _on_next(self) -> None:
         self.step_asked.emit(1)
+
+    @Slot()
+    def _on_augment(self) -> None:
+        if self.item is not None:
+            self.augment_asked.emit(self.item.id)
 
     @Slot()
     def _on_masks(self) -> None:

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tlstudio.gui import text
 from tlstudio.gui.models.thumbnails import Thumbnails
-from tlstudio.gui.pages.data_backbone import BackboneBox
+from tlstudio.gui.pages.data_doctor_ask import AskCard
 from tlstudio.gui.pages.data_findings import SEVERITIES, STRIP, FindingCard, ago, moment, write_report
-from tlstudio.gui.pages.data_view import DataView, duration_of, preview_of, rough
+from tlstudio.gui.pages.data_view import DataView, preview_of
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.job_panel import JobPanel
-from tlstudio.gui.widgets.kit import Banner, Card, button, muted_label, primary_button, scrolled, small_label
+from tlstudio.gui.widgets.kit import Banner, button, muted_label, scrolled, small_label
 
 if TYPE_CHECKING:
     from tlstudio.project import DatasetInfo, Item, Project
@@ -30,12 +30,16 @@ class DoctorView(DataView):
         super().__init__(session, parent)
         self._report: dict[str, Any] | None = None
         self._asked = 0
-        self._running_for = ""
         self._cards: list[FindingCard] = []
         self.thumbnails = Thumbnails(None, self)
         area, column = scrolled()
         self.layout_.addWidget(area)
-        column.addWidget(self._ask_card())
+        self.ask = AskCard(session)
+        self.ask.changed.connect(self._on_chosen)
+        self.backbone, self.against, self.quick = self.ask.backbone, self.ask.against, self.ask.quick
+        self.what, self.examine = self.ask.what, self.ask.examine
+        self.examine.clicked.connect(self.begin)
+        column.addWidget(self.ask)
         self.job = JobPanel("Examining")
         self.job.finished.connect(self._on_examined)
         self.job.stopped.connect(self._on_stopped)
@@ -64,38 +68,12 @@ class DoctorView(DataView):
         column.addStretch(1)
         self._show_report(None)
 
-    def _ask_card(self) -> Card:
-        self.ask_card = Card("Have the data examined")
-        self.what = muted_label()
-        self.ask_card.body.addWidget(self.what)
-        self.backbone = BackboneBox(self.session, "Backbone that looks at the data")
-        self.backbone.currentIndexChanged.connect(self._on_chosen)
-        self.against = QComboBox()
-        self.against.setAccessibleName("Data set to compare with")
-        self.against.setToolTip("Tells whether the two differ so much that a model of one may fail on the other.")
-        self.against.currentIndexChanged.connect(self._on_chosen)
-        self.quick = QCheckBox("Quick: without a backbone")
-        self.quick.setToolTip("Files, copies, classes and sizes only; no probable label errors, outliers or shift.")
-        self.quick.toggled.connect(self._on_chosen)
-        self.examine = primary_button("Examine")
-        self.examine.clicked.connect(self.begin)
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        row.addWidget(self.backbone, 3)
-        row.addWidget(self.against, 2)
-        row.addWidget(self.quick)
-        row.addStretch(1)
-        row.addWidget(self.examine)
-        self.ask_card.body.addLayout(row)
-        return self.ask_card
-
     # ---- from outside
 
     def show_dataset(self, dataset: "DatasetInfo") -> None:
         another = self.dataset is None or self.dataset.id != dataset.id
         super().show_dataset(dataset)
-        self.backbone.show_dataset(dataset)
-        self._fill_against(dataset)
+        self.ask.show_dataset(dataset)
         project = self.session.project
         if project is None:
             return
@@ -107,69 +85,25 @@ class DoctorView(DataView):
                 self.job.hide()
             self.banner.set("")
         self._read()
-        self._on_chosen()
+        self.command_changed.emit(self.command())
 
     def command(self) -> str:
         if self.dataset is None:
             return ""
-        parts = ["tlstudio", "data", "doctor", self.project_path, self.dataset.name]
-        if self.quick.isChecked():
-            parts.append("--quick")
-        elif self.backbone.backbone:
-            parts += ["--backbone", self.backbone.spelled]
-        if self._other():
-            parts += ["--against", self._other()]
-        return shlex.join(parts)
+        return shlex.join(["tlstudio", "data", "doctor", self.project_path, self.dataset.name, *self.ask.flags()])
 
     @Slot()
     def begin(self) -> None:
         if self.dataset is None or self.job.busy:
             return
-        arguments: dict[str, Any] = {"project": self.project_path, "dataset": self.dataset.name}
-        if self.quick.isChecked():
-            arguments["quick"] = True
-        elif self.backbone.backbone:
-            arguments |= {"backbone": self.backbone.backbone, "weights": self.backbone.weights}
-        if self._other():
-            arguments["against"] = self._other()
-        self._running_for = self.dataset.name
+        arguments = {"project": self.project_path, "dataset": self.dataset.name, **self.ask.arguments()}
         self.banner.set("")
         self.examine.setEnabled(False)
         self.job.begin(f"Examining {self.dataset.name}")
         self.job.follow(self.session.start_job("doctor", arguments, self.job.on_event))
 
-    # ---- choosing
-
-    def _other(self) -> str:
-        return str(self.against.currentData() or "") if not self.quick.isChecked() else ""
-
-    def _fill_against(self, dataset: "DatasetInfo") -> None:
-        chosen = self.against.currentData()
-        self.against.blockSignals(True)
-        self.against.clear()
-        self.against.addItem("No comparison", "")
-        for other in self.session.datasets:
-            if other.name != dataset.name and other.modality == dataset.modality:
-                self.against.addItem(f"Compare with {other.name}", other.name)
-        self.against.setCurrentIndex(max(0, self.against.findData(chosen)))
-        self.against.blockSignals(False)
-
     @Slot()
-    def _on_chosen(self, *_chosen: object) -> None:
-        if self.dataset is None:
-            return
-        quick = self.quick.isChecked()
-        self.backbone.setEnabled(not quick)
-        self.against.setEnabled(not quick and self.against.count() > 1)
-        count = sum(self.dataset.split_counts.values())
-        seconds = duration_of(count, 0.0 if quick else self.backbone.gflops)
-        looks = "files that cannot be read, copies, near duplicates, leaks between the parts, classes and odd sizes"
-        if not quick:
-            looks += "; then, by the features of a backbone, probable label errors, outliers and shift"
-        self.what.setText(
-            f"It looks for {looks}. {text.plural(count, 'item')}, roughly {rough(seconds)}. Nothing is changed or "
-            f"deleted: you decide about every finding."
-        )
+    def _on_chosen(self) -> None:
         self.command_changed.emit(self.command())
 
     # ---- the job
@@ -229,8 +163,7 @@ class DoctorView(DataView):
         for severity, title in SEVERITIES.items():
             own = [one for one in findings if one.get("severity", "note") == severity]
             if own:
-                label = small_label(f"{title} · {len(own)}")
-                self._findings.addWidget(label)
+                self._findings.addWidget(small_label(f"{title} · {len(own)}"))
             for one in own:
                 card = FindingCard(one, self.thumbnails)
                 card.asked.connect(self._on_asked)

@@ -75,6 +75,11 @@ class DataEditing(QObject):
         return self._running or bool(self._jobs)
 
     @property
+    def revision(self) -> int:
+        """The newest that is known."""
+        return self._revision
+
+    @property
     def undoable(self) -> Step | None:
         return self._undo[-1] if self._undo else None
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QRadioButton, QVBoxLayout, QWidget
 
 from tlstudio.gui import text
-from tlstudio.gui.pages.data_fields import add_row, form_layout, mark
+from tlstudio.gui.pages.data_fields import add_row, form_layout, mark, narrow
 from tlstudio.gui.pages.data_view import DataView
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.job_panel import JobPanel
@@ -17,8 +17,6 @@ from tlstudio.gui.widgets.kit import Banner, Card, button, muted_label, primary_
 
 if TYPE_CHECKING:
     from tlstudio.project import DatasetInfo
-
-_WIDTH = 720
 
 
 class ExportDataView(DataView):
@@ -31,8 +29,9 @@ class ExportDataView(DataView):
         self._seen: tuple[object, ...] = ()
         self._out = ""
         self._choices: dict[str, QRadioButton] = {}
-        area, column = scrolled()
+        area, whole = scrolled()
         self.layout_.addWidget(area)
+        column = narrow(whole)
         self.banner = Banner()
         self.banner.triggered.connect(self._on_open)
         column.addWidget(self.banner)
@@ -73,9 +72,7 @@ class ExportDataView(DataView):
         self.job.failed.connect(self._on_failed)
         self.job.hide()
         column.addWidget(self.job)
-        column.addStretch(1)
-        for one in (formats, target, self.job, self.banner):
-            one.setMaximumWidth(_WIDTH)
+        whole.addStretch(1)
 
     # ---- from outside
 
@@ -141,8 +138,10 @@ class ExportDataView(DataView):
             made.setEnabled(not reason)
             made.setToolTip(reason or descriptor.description)
             made.toggled.connect(self._update)
-            about = small_label(reason or descriptor.description)
-            about.setContentsMargins(24, 0, 0, 6)
+            about = QWidget()
+            inside = QVBoxLayout(about)
+            inside.setContentsMargins(26, 0, 0, 6)
+            inside.addWidget(small_label(reason or descriptor.description))
             about.setEnabled(not reason)
             self._formats.addWidget(made)
             self._formats.addWidget(about)

@@ -4,14 +4,14 @@ import re
 from pathlib import PurePosixPath
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tlstudio.gui import text
 from tlstudio.gui.widgets.kit import padded
 
 SHOWN = 4  # groups in the preview of a pattern
 _PARTS = {"label": "classes", "group": "groups", "split": "parts"}
-_FIELD = 34  # pixels
+_FIELD, _READABLE = 34, 720  # pixels
 
 
 def found_in(pattern: str, names: list[str]) -> str:
@@ -20,7 +20,8 @@ def found_in(pattern: str, names: list[str]) -> str:
         return "The part of the file's path in parentheses names the group, such as patient_(\\d+)."
     if not names:
         return "Choose a source, and what the pattern finds is shown here."
-    expression, found = re.compile(pattern), {}
+    expression = re.compile(pattern)
+    found: dict[str, int] = {}
     for name in names:
         hit = expression.search(name)
         if hit is not None and hit.group(1):
@@ -90,7 +91,7 @@ def add_row(form: QFormLayout, words: str, field: QWidget | QHBoxLayout) -> None
     label.setMinimumHeight(_FIELD)
     if isinstance(field, QWidget):
         label.setBuddy(field)
-    form.addRow(label, field)  # type: ignore[call-overload]  # one of the two
+    form.addRow(label, field)
 
 
 def row_host() -> tuple[QWidget, QHBoxLayout]:
@@ -99,6 +100,19 @@ def row_host() -> tuple[QWidget, QHBoxLayout]:
     row.setContentsMargins(0, 0, 0, 0)
     row.setSpacing(6)
     return host, row
+
+
+def narrow(column: QVBoxLayout) -> QVBoxLayout:
+    """A column within ``column`` whose lines do not become too long to be read, on a wide screen."""
+    host, row = QWidget(), QHBoxLayout()
+    host.setMaximumWidth(_READABLE)
+    inside = QVBoxLayout(host)
+    inside.setContentsMargins(0, 0, 0, 0)
+    inside.setSpacing(14)
+    row.addWidget(host, 1)
+    row.addStretch(0)  # a row, since in a column wrapped labels are measured for its whole width
+    column.addLayout(row)
+    return inside
 
 
 def column_box(name: str, hint: str) -> QComboBox:

@@ -4,9 +4,10 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from tlstudio.gui.pages.data_chips import ChipRow, MoreMenu
 from tlstudio.gui.pages.data_words import SPLIT_NAMES, Kind
 from tlstudio.gui.plots.flow import Flow
 from tlstudio.gui.widgets.kit import button
@@ -49,7 +50,10 @@ class FilterBar(QWidget):
             "Gallery or table", (("gallery", "Gallery"), ("table", "Table")),
             icons_of={"gallery": "gallery", "table": "table"},
         )  # fmt: skip
-        self._menu = QMenu(self)
+        self._menu = MoreMenu(self)
+        self._menu.picked.connect(self._on_more)
+        self.chip_row = ChipRow()
+        self.chip_row.taken.connect(self._on_taken)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(200)
@@ -73,15 +77,12 @@ class FilterBar(QWidget):
         self._first.addWidget(self.search, 1)
         self._first.addWidget(self.view)
         self._second.addWidget(self._pills, 1)
-        self._chips = QWidget()
-        self._flow = Flow(self._chips, 8)
-        self._chips.setVisible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(self._first)
         column.addLayout(self._second)
-        column.addWidget(self._chips)
+        column.addWidget(self.chip_row)
         self.setMinimumWidth(240)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -90,14 +91,15 @@ class FilterBar(QWidget):
 
     def _arrange(self) -> None:
         """The pills stand beside the search where they fit, else below it."""
-        needed = sum(one.sizeHint().width() + 8 for one in (self.split, self.label, self.more, self.sort))
+        pills = (one for one in (self.split, self.label, self.more, self.sort) if not one.isHidden())
+        needed = sum(one.sizeHint().width() + 8 for one in pills)
         beside = self.width() - needed - self.view.width() >= 200
         self._pills.setFixedWidth(needed) if beside else self._pills.setMaximumWidth(16_777_215)
         if beside == (self._first.indexOf(self._pills) >= 0):
             return
         (self._second if beside else self._first).removeWidget(self._pills)
         if beside:
-            self._first.insertWidget(1, self._pills)
+            self._first.insertWidget(1, self._pills, 0, Qt.AlignmentFlag.AlignVCenter)
         else:
             self._pills.setMinimumWidth(0)
             self._second.addWidget(self._pills, 1)
@@ -187,7 +189,7 @@ class FilterBar(QWidget):
         named = [(name, name) for name in dataset.class_names[:_LISTED]]
         self.label.set_choices([("", f"all {many}"), *named], self.label.value)
         self._word_sort()
-        self._fill_chips()
+        self.chip_row.show_chips(self.chips())
         self._arrange()
 
     def _word_sort(self) -> None:
@@ -233,31 +235,8 @@ class FilterBar(QWidget):
             found.append(("revision", f"as of revision {extra.revision}"))
         return found
 
-    def _fill_chips(self) -> None:
-        while (entry := self._flow.takeAt(0)) is not None:
-            widget = entry.widget()
-            if widget is not None:
-                widget.deleteLater()
-        listed = self.chips()
-        for field, words in listed:
-            shown = self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, 420)
-            chip = button(f"{shown}   ✕".replace("&", "&&"), kind="pill", tip=f"{words}\nClick to take it away")
-            chip.setAccessibleName(f"Take away the filter: {words}")
-            chip.setCheckable(True)
-            chip.setChecked(True)
-            chip.setProperty("field", field)
-            chip.clicked.connect(self._on_chip)
-            self._flow.addWidget(chip)
-            chip.show()
-        self._chips.setVisible(bool(listed))
-        self._chips.updateGeometry()
-
-    @Slot()
-    def _on_chip(self) -> None:
-        chip = self.sender()
-        if not isinstance(chip, QPushButton):
-            return
-        field = str(chip.property("field"))
+    @Slot(str)
+    def _on_taken(self, field: str) -> None:
         if not field:
             self._extra = ItemFilter()
         else:
@@ -275,47 +254,13 @@ class FilterBar(QWidget):
     def _open_more(self) -> None:
         self.fill_more().popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
 
-    def fill_more(self) -> QMenu:
-        """What is not there yet is grey and says why."""
-        menu = self._menu
-        menu.clear()
-        findings = menu.addMenu("Finding")
-        for kind, words, count in self._findings:
-            self._entry(findings, f"{words}  ({count:,})", {"finding": kind})
-        if not self._findings:
-            self._entry(findings, "Not checked yet: open Findings", None)
-        runs = menu.addMenu("Prediction")
-        for run in self._runs[-20:][::-1]:
-            self._fill_run(runs.addMenu(f"run {run.id} · {run.method} · {run.backbone}"), run.id)
-        if not self._runs:
-            self._entry(runs, "No finished run on this data set yet", None)
-        if self.group:
-            self._entry(menu, f"Group {self.group}".replace("&", "&&"), {"group": self.group})
-        else:
-            self._entry(menu, f"Group: this {self._kind.noun[0]} belongs to none", None)
-        return menu
+    def fill_more(self) -> MoreMenu:
+        classes = self._dataset.class_names if self._dataset is not None and self._kind.keyed else ()
+        self._menu.fill(self._findings, self._runs, classes, self.group, self._kind.noun[0])
+        return self._menu
 
-    def _fill_run(self, menu: QMenu, run: int) -> None:
-        for words, wrong in (("predicted", None), ("wrong", True), ("right", False)):
-            self._entry(menu, words, {"run": run, "wrong": wrong, "predicted": ""})
-        if self._dataset is not None and self._kind.keyed:
-            menu.addSeparator()
-            for name in self._dataset.class_names[:60]:
-                conditions = {"run": run, "predicted": name, "wrong": None}
-                self._entry(menu, f"predicted as {name}".replace("&", "&&"), conditions)
-
-    def _entry(self, menu: QMenu, words: str, conditions: dict[str, object] | None) -> None:
-        action = QAction(words, menu)
-        action.setEnabled(conditions is not None)
-        action.setData(conditions)
-        action.triggered.connect(self._on_more)
-        menu.addAction(action)
-
-    @Slot()
-    def _on_more(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            conditions = action.data()
-            if "run" in conditions and self._order == "id":
-                self._order, self._descending = "confidence", False
-            self.add(**conditions)
+    @Slot(dict)
+    def _on_more(self, conditions: dict[str, object]) -> None:
+        if "run" in conditions and self._order == "id":
+            self._order, self._descending = "confidence", False
+        self.add(**conditions)

@@ -4,17 +4,19 @@ import datetime
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from tlstudio.doctor.report import as_text
 from tlstudio.gui import text
 from tlstudio.gui.models.thumbnails import Thumbnails
 from tlstudio.gui.pages.data_strip import Strip
 from tlstudio.gui.widgets.kit import Card, Pill, button, muted_label
 
 if TYPE_CHECKING:
+    from tlstudio.doctor.findings import Report
     from tlstudio.project import Item
 
 SEVERITIES = {"problem": "Problems", "warning": "Warnings", "note": "Worth knowing"}
@@ -89,29 +91,4 @@ def write_report(report: Mapping[str, Any], path: Path) -> None:
     if path.suffix.lower() == ".json":
         path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     else:
-        path.write_text(as_text(report), encoding="utf-8")
-
-
-def as_text(report: Mapping[str, Any]) -> str:
-    """Every finding with its items, for reading."""
-    lines = [
-        f"{report.get('dataset', '')}, revision {report.get('revision', '?')}: {report.get('items', 0):,} items",
-        "",
-    ]
-    findings = report.get("findings", [])
-    for severity, title in SEVERITIES.items():
-        own = [finding for finding in findings if finding.get("severity") == severity]
-        if own:
-            lines += [title, "=" * len(title)]
-        for finding in own:
-            lines += ["", f"{finding['count']:,}  {finding['sentence']}"]
-            if finding.get("advice"):
-                lines.append(f"   {finding['advice']}")
-            for one in finding.get("items", ()):
-                words = [one.get("path", ""), one.get("label", ""), one.get("note", "")]
-                lines.append("   - " + " | ".join(word for word in words if word))
-        lines += [""] * bool(own)
-    if not findings:
-        lines.append("Nothing suspicious was found.")
-    lines += [f"Not looked at: {sentence}" for sentence in report.get("skipped", ())]
-    return "\n".join(lines) + "\n"
+        path.write_text(as_text(cast("Report", report)), encoding="utf-8")

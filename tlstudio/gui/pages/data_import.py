@@ -1,46 +1,23 @@
 """The form for importing a data set, in the page; it keeps what was typed when something is wrong."""
 
-import re
 import shlex
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
-from tlstudio.data import builtin_sets
-from tlstudio.gui.pages.data_fields import add_row, form_layout, mark
+from tlstudio.gui.pages.data_fields import mark
 from tlstudio.gui.pages.data_looks import AUTO, LooksCard
 from tlstudio.gui.pages.data_sniff import SCHEME, Look, Survey, look, survey
+from tlstudio.gui.pages.data_source import SourceCard, name_from
 from tlstudio.gui.pages.data_splits import SplitForm
 from tlstudio.gui.session import Session
-from tlstudio.gui.widgets.kit import Banner, Card, button, muted_label, primary_button, scrolled, small_label
-from tlstudio.gui.widgets.pill_menu import PillMenu
+from tlstudio.gui.widgets.kit import Banner, Card, button, muted_label, primary_button, scrolled
 
+__all__ = ["ImportForm", "name_from"]
 _TWO_COLUMNS = 900  # pixels of width from which on the split stands beside the source
-_NEW = ""
-_SUFFIXES = frozenset(
-    [
-        ".csv",
-        ".tsv",
-        ".txt",
-        ".json",
-        ".jsonl",
-        ".ndjson",
-        ".parquet",
-        ".zip",
-        ".tar",
-        ".gz",
-        ".tgz",
-        ".bz2",
-        ".xz",
-        ".idx",
-    ]
-)
-_SAYS_NOTHING = frozenset(
-    ["labels", "label", "data", "dataset", "annotations", "annotation", "metadata", "index", "train", "items", "images"]
-)
 
 
 class ImportForm(QWidget):
@@ -56,7 +33,8 @@ class ImportForm(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._named_by_hand, self._split_was_wrong = False, False
+        self._split_was_wrong = False
+        self._asked_again = 0
         self._chosen_for = ("", "")  # source and format for which the way to split was chosen
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -68,7 +46,12 @@ class ImportForm(QWidget):
         whole.addWidget(area)
         self.error = Banner("error")
         column.addWidget(self.error)
-        column.addWidget(self._source_card())
+        self.asked = SourceCard(session)
+        self.asked.source_changed.connect(self._on_source)
+        self.asked.changed.connect(self._update)
+        self.source, self.name, self.target = self.asked.source, self.asked.name, self.asked.target
+        self.known, self.name_error = self.asked.known, self.asked.name_error
+        column.addWidget(self.asked)
         self.looked = LooksCard(session)
         self.looked.changed.connect(self._on_looked)
         self.looked.asked.connect(self._look_again)
@@ -99,63 +82,17 @@ class ImportForm(QWidget):
         column.addStretch(1)
         self._update()
 
-    def _source_card(self) -> Card:
-        card = Card("What to import")
-        self.source = QLineEdit()
-        self.source.setAccessibleName("Folder, file or archive to import")
-        self.source.setPlaceholderText("A folder, a table (CSV, TSV, JSONL, Parquet) or an archive (zip, tar)")
-        self.source.textChanged.connect(self._on_source)
-        folder = button("Folder…", "folder")
-        folder.clicked.connect(self._on_folder)
-        file = button("File…", "file")
-        file.setAccessibleName("Table or archive to import")
-        file.clicked.connect(self._on_file)
-        self.known = PillMenu("Well-known data sets")
-        self.known.setText("Well-known data sets…")
-        self.known.picked.connect(self._on_known)
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.source, 1)
-        for made in (folder, file, self.known):
-            row.addWidget(made)
-        self.target = QComboBox()
-        self.target.setAccessibleName("Make a new data set, or add to one that is there")
-        self.target.currentIndexChanged.connect(self._on_target)
-        self.name = QLineEdit()
-        self.name.setAccessibleName("Name of the data set")
-        self.name.setPlaceholderText("its name in the project")
-        self.name.textEdited.connect(self._on_named)
-        self.name.textChanged.connect(self._update)
-        names = QHBoxLayout()
-        names.setSpacing(8)
-        names.addWidget(self.name, 3)
-        names.addWidget(self.target, 2)
-        self.name_error = small_label()
-        self.name_error.setObjectName("error")
-        self.name_error.hide()
-        form = form_layout()
-        add_row(form, "Source", row)
-        add_row(form, "Name", names)
-        form.addRow("", self.name_error)
-        card.body.addLayout(form)
-        return card
-
     # ---- from outside
 
     def begin(self, source: str = "") -> None:
         """Shows the form, fresh, or for a source that was dropped."""
-        self._named_by_hand = False
         self.error.set("")
-        self.name_error.hide()
-        self._fill_targets()
-        self._fill_known()
-        self.source.setText(source)
-        self.source.setFocus()
+        self.asked.begin(source)
 
     def show_error(self, sentence: str) -> None:
         """Why the import failed: beside the field where one is meant, else above the form. What was typed stays."""
         if "already" in sentence and self.name.text().strip() in sentence:
-            self._show_name_error(sentence)
+            self.asked.show_problem(sentence)
         else:
             self.error.set(sentence, "error")
 
@@ -173,11 +110,7 @@ class ImportForm(QWidget):
             del split["time_by"]
         if split["near"]:
             del split["near"]
-        return chosen | split | ({"add": True} if self.adds else {})
-
-    @property
-    def adds(self) -> bool:
-        return bool(self.target.currentData())
+        return chosen | split | ({"add": True} if self.asked.adds else {})
 
     def command(self) -> str:
         """The command line that imports the same."""
@@ -191,45 +124,16 @@ class ImportForm(QWidget):
         for key, value in chosen.get("options", {}).items():
             several = isinstance(value, list | tuple)
             parts += ["--set", f"{key}={','.join(map(str, value)) if several else value}"]
-        return shlex.join([*parts, *self.splits.flags(), *(["--add"] if self.adds else [])])
+        return shlex.join([*parts, *self.splits.flags(), *(["--add"] if self.asked.adds else [])])
 
     # ---- inside
 
-    def _fill_targets(self) -> None:
-        self.target.blockSignals(True)
-        self.target.clear()
-        self.target.addItem("A new data set", _NEW)
-        for dataset in self._session.datasets:
-            self.target.addItem(f"Add to {dataset.name}", dataset.name)
-        self.target.setVisible(self.target.count() > 1)
-        self.target.blockSignals(False)
-        self._on_target(0)
-
-    def _fill_known(self) -> None:
-        sets = [(f"{SCHEME}{one.name}", f"{one.title} · {one.megabytes:,} MB") for one in builtin_sets.catalog()]
-        self.known.set_choices(sets, "")
-        self.known.setVisible(bool(sets))
-
     @Slot(str)
     def _on_source(self, source: str) -> None:
-        if not self._named_by_hand and not self.adds:
-            self.name.setText(name_from(source))
         self.error.set("")
+        self._asked_again += 1
         self.looked.show_nothing("Looking at it…" if source.strip() else "")
         self._timer.start()
-        self._update()
-
-    @Slot()
-    def _on_named(self) -> None:
-        self._named_by_hand = True
-
-    @Slot(int)
-    def _on_target(self, _index: int) -> None:
-        self.name.setEnabled(not self.adds)
-        if self.adds:
-            self.name.setText(self.target.currentData())
-        elif not self._named_by_hand:
-            self.name.setText(name_from(self.source.text()))
         self._update()
 
     @Slot()
@@ -251,10 +155,16 @@ class ImportForm(QWidget):
         if chosen is not None:
             source = Path(self.source.text().strip()).expanduser()
             descriptor = self._session.registry.format(chosen.format)
-            self._session.background.submit(lambda: look(descriptor, source, task, options), self._on_looked_again)
+            self._asked_again += 1
+            asked = self._asked_again
+            self._session.background.submit(
+                lambda: (asked, look(descriptor, source, task, options)), self._on_looked_again
+            )
 
-    def _on_looked_again(self, found: Look | None) -> None:
-        self.looked.look_again(found)
+    def _on_looked_again(self, answer: tuple[int, Look | None]) -> None:
+        asked, found = answer
+        if asked == self._asked_again:  # an answer to an earlier choice must not undo a later one
+            self.looked.look_again(found)
 
     @Slot()
     def _on_looked(self) -> None:
@@ -279,11 +189,11 @@ class ImportForm(QWidget):
             reason = "Choose what to import."
         elif not self.name.text().strip():
             reason = "Give the data set a name."
-        elif taken := self._taken():
+        elif taken := self.asked.taken():
             reason = taken
         elif self.looked.problem:
             reason = self.looked.problem
-        self._show_name_error(self._taken())
+        self.asked.show_problem(self.asked.taken())
         if split_problem:
             self.error.set(split_problem, "warning")
         elif self._split_was_wrong:
@@ -297,46 +207,18 @@ class ImportForm(QWidget):
         self.sentence.setText(self._what_happens(reason))
         self.command_changed.emit(self.command())
 
-    def _taken(self) -> str:
-        name = self.name.text().strip()
-        if not self.adds and any(dataset.name == name for dataset in self._session.datasets):
-            return f"There is a data set {name} already. Choose another name, or “Add to {name}” beside it."
-        return ""
-
-    def _show_name_error(self, sentence: str) -> None:
-        self.name_error.setText(sentence)
-        self.name_error.setVisible(bool(sentence))
-        mark(self.name, bool(sentence))
-
     def _what_happens(self, reason: str) -> str:
         if reason:
             return reason
         noun = self.looked.noun() if self.looked.chosen is not None else "items"
-        into = f"added to {self.name.text().strip()}, where what is there keeps its part" if self.adds else "read once"
+        into = "read once"
+        if self.asked.adds:
+            into = f"added to {self.name.text().strip()}, where what is there keeps its part"
         kept = "the project keeps a copy" if self.source.text().strip().startswith(SCHEME) else "your files stay there"
         return (
             f"All {noun} of the source are {into}, and {kept}. What cannot be used is left out and listed, with the "
             f"reason. {self.splits.sentence()}"
         )
-
-    @Slot()
-    def _on_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Folder to import", self.source.text())
-        if chosen:
-            self.source.setText(chosen)
-
-    @Slot()
-    def _on_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(
-            self, "Table or archive to import", self.source.text(),
-            "Tables and archives (*.csv *.tsv *.jsonl *.json *.parquet *.zip *.tar *.tar.gz *.tgz *.gz);;All files (*)",
-        )  # fmt: skip
-        if chosen:
-            self.source.setText(chosen)
-
-    @Slot(str)
-    def _on_known(self, source: str) -> None:
-        self.source.setText(source)
 
     @Slot()
     def _on_import(self) -> None:
@@ -349,14 +231,3 @@ class ImportForm(QWidget):
         if self._columns.direction() != way:
             self._columns.setDirection(way)
         super().resizeEvent(event)
-
-
-def name_from(source: str) -> str:
-    """A name for a data set from its folder's: letters, digits, dot, hyphen and underscore."""
-    path = Path(source.strip().removeprefix(SCHEME))
-    stem = path.name
-    for suffix in reversed(path.suffixes):
-        stem = stem.removesuffix(suffix) if suffix.lower() in _SUFFIXES else stem
-    if stem.lower() in _SAYS_NOTHING and path.parent.name:
-        stem = path.parent.name
-    return re.sub(r"[^\w.-]+", "-", stem).strip("-.")

@@ -5,6 +5,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from tlstudio.gui import text
 from tlstudio.gui.pages.data_import import ImportForm
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.job_panel import JobPanel
@@ -64,3 +65,12 @@ class Importing(QObject):
         self._session.set_status("")
         self.view_asked.emit(self.form)
         self.form.show_error(sentence)
+
+    def summary(self, result: dict[str, Any]) -> str:
+        """One sentence about what was imported."""
+        modality = str(result.get("modality", "image"))
+        known = [one for one in self._session.registry.modalities() if one.id == modality]
+        items = text.plural(result.get("items", 0), *(known[0].noun if known else ("item", "items")))
+        skipped = result.get("skipped", 0)
+        left_out = f"; {text.plural(skipped, 'file')} left out, with reasons under Findings" if skipped else ""
+        return f"{self.name} is imported: {items}{left_out}."

@@ -1,6 +1,5 @@
 """A map of a data set: similar items lie side by side."""
 
-import importlib.util
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QPoint, Signal, Slot
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -21,29 +19,19 @@ from PySide6.QtWidgets import (
 
 from tlstudio.gui import text
 from tlstudio.gui.models.thumbnails import Thumbnails
-from tlstudio.gui.pages.data_backbone import BackboneBox
+from tlstudio.gui.pages.data_map_files import read_map, write_map
 from tlstudio.gui.pages.data_map_groups import Grouping, Legend, by_class, by_finding, by_part
 from tlstudio.gui.pages.data_map_hover import HoverCard
+from tlstudio.gui.pages.data_map_tools import MapTools
 from tlstudio.gui.pages.data_view import DataView, duration_of, preview_of, rough
 from tlstudio.gui.plots.export import FORMATS
-from tlstudio.gui.plots.scatter import LASSO, MOVE, RECTANGLE, ScatterMap, write_map
+from tlstudio.gui.plots.scatter import ScatterMap
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.job_panel import JobPanel
-from tlstudio.gui.widgets.kit import Card, EmptyState, button, muted_label, pill_button, primary_button, small_label
-from tlstudio.gui.widgets.pill_menu import PillMenu
+from tlstudio.gui.widgets.kit import Card, EmptyState, button, muted_label, primary_button, small_label
 
 if TYPE_CHECKING:
-    from tlstudio.project import DatasetInfo, Item, Project
-
-METHODS = {"pca": "Overview", "tsne": "t-SNE", "umap": "UMAP"}
-_TIPS = {
-    "pca": "Principal components: at once, and distances are true, but much lies on top of each other.",
-    "tsne": "Takes a while; pulls neighbours together. Distances between the clumps mean little.",
-    "umap": "Takes a while; keeps neighbours together and something of the large picture.",
-}
-_TOOLS = {MOVE: "Move", RECTANGLE: "Rectangle", LASSO: "Lasso"}
-DRAWN = 50_000  # points on the screen
-_COLOURS = [("class", "class"), ("part", "part"), ("finding", "finding")]
+    from tlstudio.project import DatasetInfo, Item
 
 
 class MapView(DataView):
@@ -60,7 +48,11 @@ class MapView(DataView):
         self._generation = 0
         self.thumbnails = Thumbnails(None, self)
         self.thumbnails.ready.connect(self._on_thumbnail)
-        self.layout_.addLayout(self._tools())
+        self.tools = MapTools(session)
+        self.tools.method_changed.connect(self._on_method)
+        self.tools.colour_changed.connect(self._on_colour)
+        self.backbone = self.tools.backbone
+        self.layout_.addWidget(self.tools)
         self.empty = EmptyState(
             "data",
             "No map yet",
@@ -81,45 +73,7 @@ class MapView(DataView):
         for view in (self.empty, self._job_view, self._map_view()):
             self.stack.addWidget(view)
         self.layout_.addWidget(self.stack, 1)
-        self._enable_tools(False)
-
-    def _tools(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        self.methods = {}
-        methods, tools = QButtonGroup(self), QButtonGroup(self)
-        for method, title in METHODS.items():
-            made = pill_button(title, checkable=True)
-            made.setToolTip(_TIPS[method])
-            if method == "umap" and importlib.util.find_spec("umap") is None:
-                made.setEnabled(False)
-                made.setToolTip("UMAP is not installed here (umap-learn); t-SNE is much like it.")
-            methods.addButton(made)
-            row.addWidget(made)
-            self.methods[method] = made
-        self.methods["pca"].setChecked(True)
-        methods.buttonClicked.connect(self._on_method)
-        row.addSpacing(8)
-        self.backbone = BackboneBox(self.session, "Backbone that looks at the data")
-        self.backbone.picked.connect(self._on_method)
-        row.addWidget(self.backbone)
-        row.addStretch(1)
-        self.colour = PillMenu("Colour by")
-        self.colour.set_choices(_COLOURS, "class")
-        self.colour.set("class", "colour by")
-        self.colour.picked.connect(self._on_colour)
-        row.addWidget(self.colour)
-        row.addSpacing(8)
-        self.tools = {}
-        for mode, title in _TOOLS.items():
-            made = pill_button(title, checkable=True)
-            made.setToolTip("Drag to move, wheel to zoom." if mode == MOVE else "Drag around points to choose them.")
-            tools.addButton(made)
-            row.addWidget(made)
-            self.tools[mode] = made
-        self.tools[MOVE].setChecked(True)
-        tools.buttonClicked.connect(self._on_tool)
-        return row
+        self.tools.set_drawn(False)
 
     def _map_view(self) -> QWidget:
         view = QWidget()
@@ -128,6 +82,7 @@ class MapView(DataView):
         whole.setSpacing(14)
         card = Card()
         self.plot = ScatterMap("Map of the data")
+        self.tools.mode_changed.connect(self.plot.set_mode)
         self.plot.hovered.connect(self._on_hovered)
         self.plot.clicked.connect(self._on_clicked)
         self.plot.chosen.connect(self._on_chosen)
@@ -173,35 +128,35 @@ class MapView(DataView):
         self.thumbnails.set_folder(project.path / "cache" / "thumbnails")
         self.thumbnails.set_preview(preview_of(self.session, dataset.modality))
         seen = (project.path, dataset.id, dataset.revision)
-        if seen != self._seen and not self.job.busy:
+        if seen[:2] == self._seen[:2] and self.items and not self.job.busy:
+            if seen != self._seen:
+                self._seen = seen
+                self._refresh()
+        elif seen != self._seen and not self.job.busy:
             self._seen = seen
             self.items = []
             self.stack.setCurrentWidget(self.empty)
-            self._enable_tools(False)
+            self.tools.set_drawn(False)
             count = sum(dataset.split_counts.values())
             self.empty.text.setToolTip(f"Roughly {rough(duration_of(count, self.backbone.gflops))} for the first map.")
         self.command_changed.emit(self.command())
 
-    @property
-    def method(self) -> str:
-        return next(method for method, made in self.methods.items() if made.isChecked())
-
     def command(self) -> str:
         if self.dataset is None:
             return ""
-        parts = ["tlstudio", "data", "map", self.project_path, self.dataset.name, "--method", self.method]
+        parts = ["tlstudio", "data", "map", self.project_path, self.dataset.name, "--method", self.tools.method]
         return shlex.join([*parts, *(["--backbone", self.backbone.spelled] if self.backbone.backbone else [])])
 
     @Slot()
     def begin(self) -> None:
         if self.dataset is None or self.job.busy:
             return
-        arguments = {"project": self.project_path, "dataset": self.dataset.name, "method": self.method}
+        arguments = {"project": self.project_path, "dataset": self.dataset.name, "method": self.tools.method}
         if self.backbone.backbone:
             arguments |= {"backbone": self.backbone.backbone, "weights": self.backbone.weights}
         self.job.begin("Drawing the map")
         self.stack.setCurrentWidget(self._job_view)
-        self._enable_tools(False)
+        self.tools.set_drawn(False)
         self.job.follow(self.session.start_job("map", arguments, self.job.on_event))
 
     # ---- the job and its result
@@ -225,7 +180,7 @@ class MapView(DataView):
         self.plot.show_points(xy)
         self._group()
         self.stack.setCurrentIndex(2)
-        self._enable_tools(True)
+        self.tools.set_drawn(True)
         total = sum(self.dataset.split_counts.values())
         shown = f"{text.plural(len(items), 'point')}"
         self.count.setText(shown if len(items) >= total else f"{shown}, drawn by chance from {total:,} items")
@@ -233,10 +188,25 @@ class MapView(DataView):
         self.plot.setFocus()
         self.drawn.emit()
 
+    def _refresh(self) -> None:
+        """A new revision: the points stay where they are, and are coloured by what is said of them now."""
+        project, dataset = self.session.project, self.dataset
+        if project is not None and dataset is not None:
+            generation, name, ids = self._generation, dataset.name, [item.id for item in self.items]
+            self.session.background.submit(
+                lambda: (generation, project.items_of(name, ids), project.report(name)), self._on_refreshed
+            )
+
+    def _on_refreshed(self, answer: "tuple[int, list[Item], dict[str, Any] | None]") -> None:
+        generation, items, report = answer
+        if generation == self._generation and len(items) == len(self.items):
+            self.items, self._report = items, report
+            self._group()
+
     @Slot()
     def _on_stopped(self) -> None:
-        self.stack.setCurrentWidget(self.empty if not self.items else self.stack.widget(2))
-        self._enable_tools(bool(self.items))
+        self.stack.setCurrentIndex(2 if self.items else 0)
+        self.tools.set_drawn(bool(self.items))
 
     @Slot()
     def _on_method(self, *_chosen: object) -> None:
@@ -244,20 +214,15 @@ class MapView(DataView):
         if self.items:
             self.begin()
 
-    def _enable_tools(self, drawn: bool) -> None:
-        for made in (*self.tools.values(), self.colour):
-            made.setEnabled(drawn)
-
     # ---- telling apart
 
     @Slot(str)
-    def _on_colour(self, by: str) -> None:
-        self.colour.set(by, "colour by")
+    def _on_colour(self, _by: str) -> None:
         self._group()
 
     def grouping(self) -> Grouping:
         assert self.dataset is not None
-        match self.colour.value:
+        match self.tools.colour.value:
             case "part":
                 return by_part(self.items)
             case "finding":
@@ -313,10 +278,6 @@ class MapView(DataView):
             self.items_asked.emit(ItemFilter(ids=ids), f"{text.plural(len(ids), 'item')} from the map")
 
     @Slot(object)
-    def _on_tool(self, *_chosen: object) -> None:
-        self.plot.set_mode(next(mode for mode, made in self.tools.items() if made.isChecked()))
-
-    @Slot(object)
     def _on_export(self, position: QPoint) -> None:
         menu = QMenu(self)
         actions = {menu.addAction(f"Export {title}"): suffix for suffix, title in FORMATS.items()}
@@ -335,17 +296,3 @@ class MapView(DataView):
             self.session.say_error(f"The map could not be written to {path}: {error.strerror or error}.")
         else:
             self.session.say("ok", f"The map was written to {path}.")
-
-
-def read_map(
-    project: "Project", dataset: str, path: Path
-) -> "tuple[npt.NDArray[np.float64], list[Item], dict[str, Any] | None]":
-    """The points that are drawn and their items, at most ``DRAWN``. In a thread."""
-    with np.load(path, allow_pickle=False) as found:
-        ids, xy = found["item_ids"], found["xy"].astype(np.float64)
-    if len(ids) > DRAWN:
-        rows = np.sort(np.random.default_rng(0).choice(len(ids), DRAWN, replace=False))
-        ids, xy = ids[rows], xy[rows]
-    items = {item.id: item for item in project.items_of(dataset, ids.tolist())}
-    kept = [row for row, item_id in enumerate(ids.tolist()) if item_id in items]
-    return xy[kept], [items[int(ids[row])] for row in kept], project.report(dataset)

@@ -24,6 +24,7 @@ class HoverCard(QFrame):
         super().__init__(parent)
         self.setObjectName("card")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._over = parent
         self._key = ""
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
@@ -44,14 +45,14 @@ class HoverCard(QFrame):
         self._key = Thumbnails.key_of(item)
         self.picture.setText(item.caption[:200])
         self.picture.setObjectName("small" if item.caption else "")
-        top = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
-        self.picture.setAlignment(top if item.caption else Qt.AlignmentFlag.AlignCenter)
+        corner = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
+        self.picture.setAlignment(corner if item.caption else Qt.AlignmentFlag.AlignCenter)
         self.picture.style().polish(self.picture)
         self._show_picture(pixmap)
         self.name.setText(item.path.rpartition("/")[2])
         self.about.setText(" · ".join(part for part in (item.label, PART_NAMES.get(item.split, item.split)) if part))
         self.adjustSize()
-        parent = self.parentWidget()
+        parent = self._over
         left = at.x() + _AWAY if at.x() + _AWAY + self.width() <= parent.width() else at.x() - _AWAY - self.width()
         top = min(max(0, at.y() - self.height() // 2), max(0, parent.height() - self.height()))
         self.move(max(0, left), top)

@@ -26,7 +26,9 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """``checked``: whether there is a report. ``marks``: tone and words for each item, ``scores`` its suspicion."""
+    """``checked``: whether there is a report. ``marks``: tone and words for each item, ``scores`` its suspicion.
+    ``latest``: what the newest revision changed.
+    """
 
     dataset: str = ""
     checked: bool = False
@@ -35,15 +37,17 @@ class Report:
     scores: Mapping[int, float] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     bins: tuple[tuple[str, int], ...] = ()
+    latest: str = ""
 
 
-def read_report(project: "Project", dataset: str, numbers: bool) -> Report:
+def report_of(project: "Project", dataset: str, numbers: bool) -> Report:
     """In a thread. ``numbers``: the labels are numbers, whose distribution is wanted as well."""
     found = project.report(dataset)
     warnings = tuple(project.warnings(dataset))
+    latest = project.revisions(dataset)[0].note
     bins = _bins(project, dataset) if numbers else ()
     if not isinstance(found, dict):
-        return Report(dataset, warnings=warnings, bins=bins)
+        return Report(dataset, warnings=warnings, bins=bins, latest=latest)
     findings, marks, scores = [], {}, {}
     for row in _rows(found):
         tone = _TONES.get(str(row.get("severity", "")), "warning")
@@ -60,7 +64,7 @@ def read_report(project: "Project", dataset: str, numbers: bool) -> Report:
             score = item.get("score")
             if isinstance(score, int | float):
                 scores[identifier] = max(scores.get(identifier, float("-inf")), float(score))
-    return Report(dataset, True, tuple(findings), marks, scores, warnings, bins)
+    return Report(dataset, True, tuple(findings), marks, scores, warnings, bins, latest)
 
 
 def _rows(report: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from tlstudio.gui import text
+from tlstudio.gui.pages.data_fields import narrow
 from tlstudio.gui.pages.data_splits import SplitForm
 from tlstudio.gui.pages.data_view import DataView
 from tlstudio.gui.session import Session
@@ -17,7 +18,7 @@ from tlstudio.gui.widgets.split_bar import SplitBar
 if TYPE_CHECKING:
     from tlstudio.project import DatasetInfo, Project
 
-_NAMES, _WIDTH = 500, 720
+_NAMES = 500
 
 
 class ResplitView(DataView):
@@ -28,8 +29,9 @@ class ResplitView(DataView):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self._seen: tuple[object, ...] = ()
-        area, column = scrolled()
+        area, whole = scrolled()
         self.layout_.addWidget(area)
+        column = narrow(whole)
         self.banner = Banner()
         column.addWidget(self.banner)
         now = Card("As it is split now")
@@ -47,7 +49,7 @@ class ResplitView(DataView):
         self.go = primary_button("Split anew")
         self.go.clicked.connect(self.begin)
         row = QHBoxLayout()
-        row.addWidget(small_label("A new revision: runs keep theirs, and History leads back."), 1)
+        row.addWidget(small_label("A new revision: runs keep theirs, and you can go back."), 1)
         row.addWidget(self.go)
         card.body.addLayout(row)
         column.addWidget(card)
@@ -57,9 +59,7 @@ class ResplitView(DataView):
         self.job.failed.connect(self._on_failed)
         self.job.hide()
         column.addWidget(self.job)
-        column.addStretch(1)
-        for one in (now, card, self.job, self.banner):
-            one.setMaximumWidth(_WIDTH)
+        whole.addStretch(1)
 
     # ---- from outside
 

@@ -17,7 +17,6 @@ from tlstudio.gui.widgets.picture_view import PictureView
 from tlstudio.gui.widgets.sound_view import SoundView
 
 if TYPE_CHECKING:
-    from tlstudio.api.modality import Modality
     from tlstudio.project import DatasetInfo, Item
 
 _LARGEST = QSize(2048, 2048)
@@ -34,7 +33,7 @@ class SampleView(QWidget):
         self._background = background
         self._kind = Kind()
         self._dataset: DatasetInfo | None = None
-        self._modality: Modality | None = None
+        self._preview: pictures.Preview | None = None
         self._item: Item | None = None
         self._asked = 0
         self._classes: overlays.Classes | None = None
@@ -54,8 +53,8 @@ class SampleView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.stack)
 
-    def set_dataset(self, dataset: "DatasetInfo", kind: Kind, modality: "Modality | None") -> None:
-        self._dataset, self._kind, self._modality = dataset, kind, modality
+    def set_dataset(self, dataset: "DatasetInfo", kind: Kind, preview: pictures.Preview) -> None:
+        self._dataset, self._kind, self._preview = dataset, kind, preview
         shown = {"audio": self.sound, "text": self.text, "video": self.film}.get(kind.modality, self.picture)
         self.stack.setCurrentWidget(shown)
 
@@ -81,7 +80,7 @@ class SampleView(QWidget):
         self._background.submit(read, done, failed)
 
     def _reader(self, item: "Item", place: str) -> tuple[Callable[[], Any], Callable[[Any], None]]:
-        preview = self._modality.preview if self._modality is not None else None
+        preview = self._preview
         match self._kind.modality:
             case "audio":
                 self.sound.show_sound(None, "Reading…")
@@ -102,7 +101,7 @@ class SampleView(QWidget):
         masked = dataset is not None and dataset.task == "segmentation"
         root = dataset.root if dataset is not None else ""
         pixels = list(dataset.encoding.get("pixels", [])) if dataset is not None else []
-        preview = self._modality.preview if self._modality is not None else None
+        preview = self._preview
         plain = self._kind.modality == "image"
 
         def read() -> "tuple[QImage, overlays.Classes | None, str]":

@@ -1,5 +1,6 @@
 """How a data set is divided, as a form: for an import, and for a data set that is there already."""
 
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -7,16 +8,15 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QComboBox,
-    QHBoxLayout,
     QLineEdit,
-    QPushButton,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from tlstudio.data.resplitting import SAME_FOLDER
-from tlstudio.gui import text
+from tlstudio.gui.pages import data_split_words as words
 from tlstudio.gui.pages.data_fields import (
     add_row,
     column_box,
@@ -27,16 +27,9 @@ from tlstudio.gui.pages.data_fields import (
     row_host,
     share_box,
 )
+from tlstudio.gui.pages.data_split_words import COLUMN, FILES, FOLDS, PATTERN, SHARES, SOURCE, TIME
+from tlstudio.gui.plots.flow import Flow
 from tlstudio.gui.widgets.kit import muted_label, padded, pill_button, small_label
-
-SHARES, SOURCE, FOLDS, TIME = "shares", "source", "folds", "time"
-NOTHING, COLUMN, FOLDER, PATTERN = "", "column", "folder", "pattern"
-_TOGETHER = {
-    NOTHING: "nothing but duplicates",
-    COLUMN: "items with the same value in a column",
-    FOLDER: "items of the same folder",
-    PATTERN: "items that a pattern in the file name joins",
-}
 
 
 class SplitForm(QWidget):
@@ -50,17 +43,23 @@ class SplitForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
-        column.addLayout(self._ways(source))
+        column.addWidget(self._ways(source))
         self.explanation = muted_label()
         self.explanation.setMinimumHeight(2 * self.explanation.fontMetrics().lineSpacing() + 4)
         self.explanation.setAlignment(Qt.AlignmentFlag.AlignTop)
         column.addWidget(self.explanation)
         form = self._form = form_layout()
-        add_row(form, "Parts", self._shares_row())
-        add_row(form, "Folds", self._folds_row())
+        self._shares_host, self._folds_host = self._shares_row(), self._folds_row()
+        add_row(form, "Parts", self._shares_host)
+        add_row(form, "Folds", self._folds_host)
         self.time_by = column_box("Column with the time", "a column with dates or numbers")
         self.time_by.editTextChanged.connect(self._on_edited)
         add_row(form, "Time", self.time_by)
+        self.lists = QLineEdit()
+        self.lists.setAccessibleName("Table or folder with lists of what belongs where")
+        self.lists.setPlaceholderText("a table (CSV), or a folder with train.txt, val.txt and test.txt")
+        self.lists.textChanged.connect(self._on_edited)
+        add_row(form, "Lists", self.lists)
         add_row(form, "Keep together", self._together_box())
         self.group_column = column_box("Column that joins items", "a column, such as patient")
         self.group_column.editTextChanged.connect(self._on_edited)
@@ -71,6 +70,7 @@ class SplitForm(QWidget):
         add_row(form, "Column", self.group_column)
         add_row(form, "Pattern", self.pattern)
         self.found = small_label()
+        self.found.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         form.addRow("", self.found)
         self.near = QCheckBox("Near duplicates stay together, too")
         self.near.setToolTip("Copies that were resized, recompressed, cropped or mirrored: found by how they look.")
@@ -88,25 +88,19 @@ class SplitForm(QWidget):
         column.addLayout(form)
         self._on_edited()
 
-    def _ways(self, source: bool) -> QHBoxLayout:
-        self.by_share = pill_button("Split for me", checkable=True)
-        self.by_folder = pill_button("As the source says", checkable=True)
-        self.by_fold = pill_button("Cross-validation", checkable=True)
-        self.by_time = pill_button("By time", checkable=True)
-        self._ways_by_name: dict[str, QPushButton] = {
-            SHARES: self.by_share, SOURCE: self.by_folder, FOLDS: self.by_fold, TIME: self.by_time,
-        }  # fmt: skip
-        group = QButtonGroup(self)
-        row = QHBoxLayout()
-        row.setSpacing(6)
+    def _ways(self, source: bool) -> QWidget:
+        self._ways_by_name = {way: pill_button(name, checkable=True) for way, name in words.WAYS.items()}
+        self.by_share, self.by_folder = self._ways_by_name[SHARES], self._ways_by_name[SOURCE]
+        self.by_fold, self.by_time = self._ways_by_name[FOLDS], self._ways_by_name[TIME]
+        group, host = QButtonGroup(self), QWidget()
+        row = Flow(host)
         for way, made in self._ways_by_name.items():
             group.addButton(made)
             if way != SOURCE or source:
                 row.addWidget(made)
-        row.addStretch(1)
         self.by_share.setChecked(True)
         group.buttonToggled.connect(self._on_edited)
-        return row
+        return host
 
     def _shares_row(self) -> QWidget:
         self.shares = [share_box(name, value) for name, value in (("Training", 70), ("Validation", 15), ("Test", 15))]
@@ -141,8 +135,8 @@ class SplitForm(QWidget):
     def _together_box(self) -> QComboBox:
         self.together = QComboBox()
         self.together.setAccessibleName("What stays together in one part")
-        for value, words in _TOGETHER.items():
-            self.together.addItem(words[0].upper() + words[1:], value)
+        for value, name in words.TOGETHER.items():
+            self.together.addItem(name[0].upper() + name[1:], value)
         self.together.currentIndexChanged.connect(self._on_edited)
         return self.together
 
@@ -191,6 +185,8 @@ class SplitForm(QWidget):
                 return f"kfold:{self.folds.value()}:{self.fold.value()}"
             case "time":
                 return f"time:{shares}"
+            case "files":
+                return f"files:{self.lists.text().strip()}"
         return shares
 
     def group_by(self) -> str:
@@ -234,30 +230,19 @@ class SplitForm(QWidget):
             return "Each of the three parts needs more than 0 %."
         if self.way == TIME and not self.time_by.currentText().strip():
             return "Choose the column that says when each item was made."
+        if self.way == FILES and not Path(self.lists.text().strip() or " ").expanduser().exists():
+            return "Name the table, or the folder with lists, that says which sample belongs where."
         if self.together.currentData() == COLUMN and not self.group_column.currentText().strip():
             return "Choose the column whose equal values stay together."
         return pattern_problem(self.pattern.text().strip()) if self.together.currentData() == PATTERN else ""
 
     def sentence(self) -> str:
         """What will be done, in words."""
-        train, val, test = (f"{share.value():g} %" for share in self.shares)
-        parts = f"{train} for training, {val} for validation, {test} for the test"
-        match self.way:
-            case "source":
-                how = "The parts are those that the source gives"
-            case "folds":
-                how = (
-                    f"{self.folds.value()} parts of the same size and the same mix: number {self.fold.value()} is the "
-                    f"test, number {self.fold.value() % self.folds.value() + 1} the validation"
-                )
-            case "time":
-                how = f"By time, the newest last: {parts}"
-            case _:
-                how = f"{parts}, with the same mix in each"
-        together = ["copies"] + ["near duplicates"] * self.near.isChecked()
-        if self.together.currentData() != NOTHING:
-            together.append(_TOGETHER[self.together.currentData()])
-        return f"{how}. {text.listed(together).capitalize()} stay together."
+        shares = tuple(share.value() for share in self.shares)
+        return words.sentence(
+            self.way, shares, (self.folds.value(), self.fold.value()), self.near.isChecked(),
+            str(self.together.currentData()),
+        )  # fmt: skip
 
     # ---- inside
 
@@ -266,16 +251,17 @@ class SplitForm(QWidget):
         way, together = self.way, self.together.currentData()
         self.fold.setMaximum(self.folds.value())
         rows = (
-            (self.shares[0].parentWidget(), way in (SHARES, TIME)),
-            (self.folds.parentWidget(), way == FOLDS),
+            (self._shares_host, way in (SHARES, TIME)),
+            (self._folds_host, way == FOLDS),
             (self.time_by, way == TIME),
+            (self.lists, way == FILES),
             (self.group_column, together == COLUMN),
             (self.pattern, together == PATTERN),
             (self.found, together == PATTERN),
         )
         for widget, shown in rows:
             self._form.setRowVisible(widget, shown)
-        self.explanation.setText(_EXPLAINED[way])
+        self.explanation.setText(words.EXPLAINED[way])
         self._preview()
         self.changed.emit()
 
@@ -284,14 +270,3 @@ class SplitForm(QWidget):
         problem = pattern_problem(pattern)
         self.found.setText(problem if problem and pattern else found_in(pattern, self._names))
         mark(self.pattern, bool(problem and pattern))
-
-
-_EXPLAINED = {
-    SHARES: "A model learns from the training part, is chosen by the validation part, and is judged once, at the end, "
-    "by the test part. Each has the same mix.",
-    SOURCE: "Folders named train, val and test, a column of the table, or files that come with the data say what "
-    "belongs where. What is missing is taken from the training part.",
-    FOLDS: "Import or split again with each number in turn: every item is then tested on once, and the mean over the "
-    "parts is worth more than one test.",
-    TIME: "The oldest items train, newer ones validate, the newest test: as it will be when the model is used.",
-}

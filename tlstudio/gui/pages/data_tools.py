@@ -34,8 +34,8 @@ class DataTools(QObject):
 
     view_asked = Signal(object)
     items_asked = Signal(object, str)
-    item_asked = Signal(int)
     command_changed = Signal()
+    examined = Signal()  # the doctor has a new report
 
     def __init__(self, session: Session, stack: QStackedWidget, parent: QObject) -> None:
         super().__init__(parent)
@@ -67,8 +67,10 @@ class DataTools(QObject):
         if identifier not in self._views:
             made = _VIEWS[identifier](self._session)
             made.items_asked.connect(self.items_asked)
-            made.item_asked.connect(self.item_asked)
+            made.item_asked.connect(self.open_item)
             made.command_changed.connect(self.command_changed)
+            if isinstance(made, DoctorView):
+                made.examined.connect(self.examined)
             self._views[identifier] = made
             self._stack.addWidget(made)
         return self._views[identifier]
@@ -114,6 +116,7 @@ class DataTools(QObject):
         if isinstance(made, AugmentView):
             made.show_items([item_id])
 
+    @Slot(int)
     def open_item(self, item_id: int) -> None:
         """One item that a tool has named, in the browser."""
         self.items_asked.emit(ItemFilter(ids=(item_id,)), "the item that you opened")

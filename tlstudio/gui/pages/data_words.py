@@ -3,13 +3,15 @@
 import dataclasses
 import functools
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlstudio.api import TaskInfo
 from tlstudio.api.errors import StudioError
 from tlstudio.gui import text
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from tlstudio.api.modality import Modality
     from tlstudio.api.task import Task
     from tlstudio.project import DatasetInfo, Item
@@ -95,12 +97,21 @@ def _modality(factory: type) -> "Modality":
     return made
 
 
-def modality_of(registry: "Registry", dataset: "DatasetInfo") -> "Modality | None":
-    """One object for each modality; ``None`` where its plugin is not there."""
-    try:
-        return _modality(registry.modality(dataset.modality).load())
-    except StudioError:
-        return None
+@dataclasses.dataclass(frozen=True)
+class Previewer:
+    """``Modality.preview``, whose plugin is loaded by the first call, in the thread that wants a preview; without the
+    plugin there is none.
+    """
+
+    modality: str
+    registry: "Registry" = dataclasses.field(compare=False, repr=False)
+
+    def __call__(self, content: bytes, size: int) -> "npt.NDArray[Any] | None":
+        try:
+            made = _modality(self.registry.modality(self.modality).load())
+        except StudioError:
+            return None
+        return made.preview(content, size)
 
 
 def labels_in(value: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from tlstudio.gui.pages.results_data import SPLIT_TITLES, RunResults, read_resul
 from tlstudio.gui.pages.results_items import SplitItems, read_items
 from tlstudio.gui.pages.run_chooser import RunChooser, with_results
 from tlstudio.gui.session import Session
-from tlstudio.gui.widgets.kit import Banner, EmptyState, Page, PageHeader, muted_label, pill_button, primary_button
+from tlstudio.gui.widgets.kit import Banner, EmptyState, Page, PageHeader, pill_button, primary_button, small_label
 
 
 class ResultsPage(Page):
@@ -50,7 +50,7 @@ class ResultsPage(Page):
             "results", "No results yet", "When a run has finished, its figures stand here.", "Go to Train"
         )
         self.cards = MetricCards(session.registry.metrics())
-        self.baseline = muted_label("", wrap=False)
+        self.baseline = small_label("", wrap=False)
         self.body = ResultsBody(session)
         for widget in (self.header, self.problem):
             self.layout_.addWidget(widget)

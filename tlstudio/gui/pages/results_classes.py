@@ -18,7 +18,7 @@ from tlstudio.gui.pages.results_data import FIGURES, WEAKEST, Row
 
 SORT = Qt.ItemDataRole.UserRole
 Index = QModelIndex | QPersistentModelIndex
-_WIDTH = 90
+_NARROW, _WIDE, _NAME = 62, 100, 100
 
 
 class _Model(QAbstractTableModel):
@@ -121,10 +121,11 @@ class ClassTable(QTableView):
         self._fit()
 
     def _fit(self) -> None:
-        others = len(self._model.figures)
+        others = max(1, len(self._model.figures))
+        width = max(_NARROW, min(_WIDE, (self.viewport().width() - _NAME) // others))
         for column in range(1, 1 + others):
-            self.setColumnWidth(column, _WIDTH)
-        self.setColumnWidth(0, max(110, self.viewport().width() - others * _WIDTH))
+            self.setColumnWidth(column, width)
+        self.setColumnWidth(0, max(_NAME, self.viewport().width() - others * width))
 
     @Slot(QModelIndex, QModelIndex)
     def _on_row_changed(self, now: QModelIndex, _before: QModelIndex) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 
 from tlstudio.gui.pages.data_sample import SampleView
-from tlstudio.gui.pages.data_words import kind_of, modality_of
+from tlstudio.gui.pages.data_words import Previewer, kind_of
 from tlstudio.gui.pages.results_items import Shot, SplitItems, with_texts
 from tlstudio.gui.pages.results_masks import MaskComparison
 from tlstudio.gui.pages.results_pictures import PictureStrip
@@ -18,6 +18,7 @@ from tlstudio.gui.widgets.kit import Card, muted_label
 if TYPE_CHECKING:
     from tlstudio.project import Item
 
+_STRIP, _BESIDE = 214, 300  # height in pixels: a line of items; a sound or masks
 _LOOKED_AT = ("audio", "text", "video")
 
 
@@ -46,7 +47,7 @@ class ResultsGallery(Card):
         self.body.addWidget(self.hint)
         self.body.addWidget(self.panes, 1)
         self.body.addStretch(0)
-        self.setMinimumHeight(120)
+        self.setMinimumHeight(_STRIP)
         self.strip.shot_chosen.connect(self._on_shot)
         self.panes.hide()
 
@@ -62,12 +63,13 @@ class ResultsGallery(Card):
         self._items = items
         dataset = self._session.dataset(items.dataset)
         self._modality = dataset.modality if dataset is not None else "image"
+        beside = items.task == "segmentation" or self._modality in _LOOKED_AT
+        self.setMinimumHeight(_BESIDE if beside else _STRIP)
         if dataset is not None:
             registry = self._session.registry
-            modality = modality_of(registry, dataset)
-            plain = self._modality == "image" or modality is None
-            self.strip.set_preview(None if plain or modality is None else modality.preview)
-            self.sample.set_dataset(dataset, kind_of(registry, dataset), modality)
+            preview = Previewer(dataset.modality, registry)
+            self.strip.set_preview(None if self._modality == "image" else preview)
+            self.sample.set_dataset(dataset, kind_of(registry, dataset), preview)
 
     def show_rows(self, rows: npt.NDArray[np.int64], title: str, label: int = -1) -> None:
         """``label``: of several, the one that is looked at."""

@@ -1,5 +1,7 @@
 """Numbers: the truth against the prediction, and how far the predictions are off."""
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
@@ -16,6 +18,7 @@ from tlstudio.gui.widgets.kit import pill_button, small_label
 from tlstudio.gui.widgets.value_bars import ValueBars
 
 _REACH = 10.0  # pixels from a point within which it is meant
+_BINS = 21
 _SHOWN = 20_000  # points; of more, evenly spread ones
 
 
@@ -34,7 +37,8 @@ class TruthPlot(pg.PlotWidget):
         item.setMenuEnabled(False)
         item.hideButtons()
         item.getAxis("left").setWidth(46)
-        self._diagonal = pg.PlotCurveItem()
+        item.layout.setContentsMargins(0, 8, 18, 0)
+        self._diagonal = pg.PlotCurveItem(antialias=True)
         self._points = pg.ScatterPlotItem(pxMode=True, size=8)
         self._ring = pg.ScatterPlotItem(pxMode=True, size=15)
         for one in (self._diagonal, self._points, self._ring):
@@ -128,7 +132,9 @@ class TruthPlot(pg.PlotWidget):
 
 
 class NumbersPanel(QWidget):
-    """The plot, the errors' distribution below it, and a pill for each number where there are several."""
+    """The plot, and a pill for each number where there are several. ``errors``, how far the predictions are off, stands
+    elsewhere.
+    """
 
     point_chosen = Signal(int)
 
@@ -146,9 +152,6 @@ class NumbersPanel(QWidget):
         column.addLayout(self._pills)
         column.addWidget(small_label("prediction ↑   truth →", wrap=False))
         column.addWidget(self.plot, 1)
-        self._about = small_label("prediction minus truth", wrap=False)
-        column.addWidget(self._about)
-        column.addWidget(self.errors)
 
     def show_items(self, items: SplitItems) -> None:
         self._items = items
@@ -175,10 +178,18 @@ class NumbersPanel(QWidget):
         truth = items.targets[:, number].astype(np.float64)
         predicted = items.outputs[:, number].astype(np.float64)
         self.plot.show_points(truth, predicted)
-        self.errors.show_values("prediction minus truth", [(float(v), 1) for v in predicted - truth])
+        self.errors.show_bins("prediction minus truth", bins_of(predicted - truth))
 
     @Slot()
     def _on_pill(self) -> None:
         sender = self.sender()
         if sender is not None:
             self.choose(int(sender.property("number")))
+
+
+def bins_of(values: npt.NDArray[np.float64]) -> list[tuple[str, int]]:
+    """As :meth:`ValueBars.show_bins` wants them; around zero, so that too much and too little can be compared."""
+    reach = float(np.abs(values).max()) if len(values) else 0.0
+    counts, edges = np.histogram(values, bins=_BINS, range=(-(reach or 1.0), reach or 1.0))
+    names = [f"{low:.3g} to {high:.3g}" for low, high in itertools.pairwise(edges)]
+    return [(name, int(count)) for name, count in zip(names, counts, strict=True)]

@@ -64,8 +64,7 @@ class _Delegate(QStyledItemDelegate):
         if shot.text:
             painter.setFont(theme.scaled_font(11))
             painter.setPen(tokens.color("text"))
-            words = int(Qt.TextFlag.TextWrapAnywhere) | int(Qt.TextFlag.TextWordWrap)
-            painter.drawText(frame.adjusted(8, 6, -8, -6), words, shot.text)
+            painter.drawText(frame.adjusted(8, 6, -8, -6), int(Qt.TextFlag.TextWordWrap), shot.text)
         elif pixmap is not None:
             painter.setClipPath(clip)
             whole = pixmap.size().scaled(frame.size().toSize(), Qt.AspectRatioMode.KeepAspectRatioByExpanding)

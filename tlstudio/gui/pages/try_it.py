@@ -7,9 +7,8 @@ from PySide6.QtCore import Qt, QTemporaryDir, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QSplitter, QWidget
 
-from tlstudio.api.errors import StudioError
 from tlstudio.api.events import Event, Failed, Finished
-from tlstudio.gui.models.pictures import Preview
+from tlstudio.gui.pages.data_words import Previewer
 from tlstudio.gui.pages.run_chooser import RunChooser, with_model
 from tlstudio.gui.pages.try_guess import TYPED, answers
 from tlstudio.gui.pages.try_list import GuessList
@@ -149,14 +148,9 @@ class TryPage(Page):
 
     def _set_subject(self, subject: Subject) -> None:
         self.subject = subject
-        preview: Preview | None = None
-        one, many = "file", "files"
-        try:
-            descriptor = self.session.registry.modality(subject.modality)
-            (one, many) = descriptor.noun
-            preview = None if subject.modality == "image" else descriptor.load()().preview
-        except StudioError as error:
-            self.problem.set(str(error), "error")
+        registry = self.session.registry
+        preview = None if subject.modality == "image" else Previewer(subject.modality, registry)
+        one, many = next((m.noun for m in registry.modalities() if m.id == subject.modality), ("file", "files"))
         self.list.thumbnails.set_preview(preview)
         self.preview.set_kind(subject.task, subject.modality, preview)
         self.open_samples.setText(f"Open {many}…")

@@ -122,8 +122,7 @@ class _Delegate(QStyledItemDelegate):
         if guess.text:
             painter.setFont(theme.scaled_font(10))
             painter.setPen(tokens.color("muted"))
-            flags = int(Qt.TextFlag.TextWordWrap) | int(Qt.TextFlag.TextWrapAnywhere)
-            painter.drawText(frame.adjusted(7, 5, -7, -5), flags, guess.text)
+            painter.drawText(frame.adjusted(7, 5, -7, -5), int(Qt.TextFlag.TextWordWrap), guess.text)
         elif pixmap is not None:
             painter.save()
             painter.setClipPath(clip)

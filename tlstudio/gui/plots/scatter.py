@@ -1,8 +1,6 @@
 """Many points, each of which is an item: hover, click, rectangle and lasso; wheel zooms, double click resets."""
 
-import csv
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +11,11 @@ from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QWidget
 
 from tlstudio.gui.plots.colours import SYMBOLS, PlotColours
-from tlstudio.gui.plots.export import write_svg
+from tlstudio.gui.plots.lasso import Points, inside
 
 MOVE, RECTANGLE, LASSO = "move", "rectangle", "lasso"
 _REACH = 9.0  # pixels from a point within which it is meant
 GREY = -1
-
-Points = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,32 +279,3 @@ class ScatterMap(pg.PlotWidget):
         cost = np.where((along > 1e-9) & (across <= along), along + across, np.inf)
         best = int(cost.argmin())
         return int(rows[best]) if np.isfinite(cost[best]) else self.current
-
-
-def inside(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:
-    """Which of ``points [N, 2]`` lie within ``polygon [M, 2]`` (even-odd rule)."""
-    x, y = points[:, 0], points[:, 1]
-    result = np.zeros(len(points), bool)
-    previous = polygon[-1]
-    for corner in polygon:
-        crosses = (corner[1] > y) != (previous[1] > y)
-        rise = previous[1] - corner[1]
-        if rise:
-            result ^= crosses & (x < (previous[0] - corner[0]) * (y - corner[1]) / rise + corner[0])
-        previous = corner
-    return result
-
-
-def write_map(plot: ScatterMap, path: Path, columns: list[str], rows: list[tuple[object, ...]]) -> None:
-    """As the suffix says: a table of the points with ``rows`` beside them, a drawing, a picture. Raises ``OSError``."""
-    match path.suffix.lower():
-        case ".csv":
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow([*columns, "x", "y"])
-                writer.writerows([*row, float(x), float(y)] for row, (x, y) in zip(rows, plot.xy, strict=True))
-        case ".svg":
-            write_svg(plot, path, plot.title, plot.colours.background)
-        case _:
-            if not plot.grab().save(str(path), "PNG"):
-                raise OSError(f"The picture could not be written to {path}.")

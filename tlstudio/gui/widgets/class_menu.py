@@ -63,7 +63,7 @@ class ClassMenu(QFrame):
         wanted = text.strip()
         words = wanted.casefold().split()
         fitting = [name for name in self._names if all(word in name.casefold() for word in words)]
-        fitting.sort(key=lambda name: (bool(words) and not name.casefold().startswith(wanted.casefold())))
+        fitting.sort(key=lambda name: bool(words) and not name.casefold().startswith(wanted.casefold()))
         places = {name: place for place, name in enumerate(self._names)}
         for name in fitting[:_LISTED]:
             place = places[name]

@@ -60,6 +60,7 @@ class Gallery(ItemsView):
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        inner = gallery_cell.inner(self.cell_size)
         for index in self.visible_range():
             area = self.rect_of(index)
             if not area.intersects(event.rect()):
@@ -70,7 +71,7 @@ class Gallery(ItemsView):
                 painter,
                 area,
                 item,
-                self.thumbnails.get(key) if key else None,
+                self.thumbnails.fitted(key, inner, gallery_cell.RADIUS) if key else None,
                 look=self.look,
                 broken=bool(key) and self.thumbnails.is_broken(key),
                 selected=index in self.selection,

@@ -1,5 +1,7 @@
 """What gallery and table have in common: rows that are arithmetic, a cursor, keys. Nothing is laid out."""
 
+import time
+
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QWidget
@@ -7,6 +9,9 @@ from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 from tlstudio.gui.models.items import ItemsModel
 from tlstudio.gui.models.thumbnails import Thumbnails
 from tlstudio.gui.widgets.gallery_selection import Cursor, Selection
+
+_PAUSE_MS = 60  # without scrolling, before previews are made
+_FAST = 1.5  # screens a second: what flies by so fast is not made
 
 
 class ItemsView(QAbstractScrollArea):
@@ -36,7 +41,8 @@ class ItemsView(QAbstractScrollArea):
         self._hover = -1
         self._want_timer = QTimer(self)
         self._want_timer.setSingleShot(True)
-        self._want_timer.setInterval(15)
+        self._want_timer.setInterval(_PAUSE_MS)
+        self._scrolled = (0.0, 0)
         self._want_timer.timeout.connect(self._want_visible)
         model.reset.connect(self._on_reset)
         model.refreshed.connect(self._on_refreshed)
@@ -152,8 +158,16 @@ class ItemsView(QAbstractScrollArea):
     # ---- Qt
 
     def scrollContentsBy(self, _dx: int, _dy: int) -> None:
+        """While one scrolls fast nothing is decoded, which would only keep the window waiting."""
         self.viewport().update()
-        self._want_timer.start()
+        now, value = time.monotonic(), self.verticalScrollBar().value()
+        before, self._scrolled = self._scrolled, (now, value)
+        screens = abs(value - before[1]) / max(1, self.viewport().height())
+        fast = now - before[0] < 0.25 and screens > _FAST * (now - before[0])
+        if fast:
+            self.thumbnails.want([])
+        if fast or not self._want_timer.isActive():
+            self._want_timer.start()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

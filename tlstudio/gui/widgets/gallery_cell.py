@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPen, QPixmap, QTextOption
 
 from tlstudio.gui import icons, theme
@@ -14,7 +14,7 @@ from tlstudio.gui import icons, theme
 if TYPE_CHECKING:
     from tlstudio.project import Item
 
-_RADIUS = 7
+RADIUS = 7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Look:
     marks: Mapping[int, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
 
+def inner(cell: QSize) -> QSize:
+    """The size of the picture in a cell."""
+    return QSize(cell.width() - 2, cell.height() - 2)
+
+
 def paint(
     painter: QPainter,
     area: QRect,
@@ -41,35 +46,34 @@ def paint(
     current: bool = False,
     hovered: bool = False,
 ) -> None:
+    """``pixmap`` has the size of the cell without its border: :func:`inner`."""
     tokens = theme.tokens()
     frame = QRectF(area).adjusted(1, 1, -1, -1)
-    clip = QPainterPath()
-    clip.addRoundedRect(frame, _RADIUS, _RADIUS)
     text = item is not None and bool(item.caption) and pixmap is None
-    painter.fillPath(clip, tokens.color("panel" if text else "neutral_soft"))
     if pixmap is not None:
-        painter.save()
-        painter.setClipPath(clip)
-        painter.drawPixmap(frame, pixmap, _cropped(pixmap, frame))
-        painter.restore()
-    elif item is not None and text:
+        painter.drawPixmap(frame.topLeft(), pixmap)
+    else:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(tokens.color("panel" if text else "neutral_soft"))
+        painter.drawRoundedRect(frame, RADIUS, RADIUS)
+    if item is not None and text:
         _paragraph(painter, frame, item.caption)
     elif item is not None and broken:
         _named(painter, frame, look.icon, item.path)
     if item is not None:
         _chips(painter, frame, item, look)
         if item.split == "excluded":
-            _veil(painter, frame, clip)
+            _veil(painter, frame)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     if selected or current:
         painter.setPen(QPen(tokens.color("accent"), 3))
-        painter.drawRoundedRect(frame.adjusted(0.5, 0.5, -0.5, -0.5), _RADIUS, _RADIUS)
+        painter.drawRoundedRect(frame.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
         if current:
             painter.setPen(QPen(tokens.color("panel"), 1))
-            painter.drawRoundedRect(frame.adjusted(3, 3, -3, -3), _RADIUS - 3, _RADIUS - 3)
+            painter.drawRoundedRect(frame.adjusted(3, 3, -3, -3), RADIUS - 3, RADIUS - 3)
     else:
         painter.setPen(QPen(tokens.color("muted" if hovered else "line"), 1))
-        painter.drawRoundedRect(frame, _RADIUS, _RADIUS)
+        painter.drawRoundedRect(frame, RADIUS, RADIUS)
 
 
 def _paragraph(painter: QPainter, frame: QRectF, caption: str) -> None:
@@ -128,11 +132,13 @@ def _chip(painter: QPainter, frame: QRectF, words: str, back: QColor, front: QCo
     painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, text)
 
 
-def _veil(painter: QPainter, frame: QRectF, clip: QPainterPath) -> None:
+def _veil(painter: QPainter, frame: QRectF) -> None:
     """What is excluded is pale and hatched: seen at a glance, without colour."""
     tokens = theme.tokens()
     pale = tokens.color("background")
     pale.setAlpha(150)
+    clip = QPainterPath()
+    clip.addRoundedRect(frame, RADIUS, RADIUS)
     painter.save()
     painter.setClipPath(clip)
     painter.fillRect(frame.adjusted(0, 30, 0, -30), pale)
@@ -145,14 +151,3 @@ def _veil(painter: QPainter, frame: QRectF, clip: QPainterPath) -> None:
         painter.drawLine(int(x), int(frame.bottom()), int(x + frame.height()), int(frame.top()))
         x += step
     painter.restore()
-
-
-def _cropped(pixmap: QPixmap, frame: QRectF) -> QRectF:
-    """The middle part of the picture with the cell's proportions."""
-    width, height = pixmap.width(), pixmap.height()
-    wanted = frame.width() / frame.height()
-    if width / height > wanted:
-        part = height * wanted
-        return QRectF((width - part) / 2, 0, part, height)
-    part = width / wanted
-    return QRectF(0, (height - part) / 2, width, part)

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent, QStandardItemModel
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPen, QResizeEvent, QStandardItemModel
 from PySide6.QtWidgets import QHeaderView, QMenu, QWidget
 
 from tlstudio.gui import icons, theme
@@ -238,16 +238,10 @@ class ItemsTable(ItemsView):
             painter.drawRoundedRect(QRectF(area).adjusted(1, 1, -1, -2), 4, 4)
 
     def _paint_preview(self, painter: QPainter, frame: QRectF, item: "Item") -> None:
-        pixmap = self.thumbnails.get(self.thumbnails.key_of(item)) if not item.caption else None
+        key = self.thumbnails.key_of(item)
+        pixmap = self.thumbnails.fitted(key, QSize(_PICTURE, _PICTURE), 4) if not item.caption else None
         if pixmap is None:
             sign = QRectF(frame.center().x() - 8, frame.center().y() - 8, 16, 16)
             icons.paint(painter, self.icon, sign, "muted")
-            return
-        painter.save()
-        clip = QPainterPath()
-        clip.addRoundedRect(frame, 4, 4)
-        painter.setClipPath(clip)
-        side = min(pixmap.width(), pixmap.height())
-        middle = QRectF((pixmap.width() - side) / 2, (pixmap.height() - side) / 2, side, side)
-        painter.drawPixmap(frame, pixmap, middle)
-        painter.restore()
+        else:
+            painter.drawPixmap(frame.topLeft(), pixmap)

@@ -64,7 +64,8 @@ def install(extras: list[str]) -> None:
             say("uv cannot be had here; going on with pip, which takes longer.")
     constraints = ["--constraint", str(HERE / "constraints.txt")]
     if UV.exists():
-        command = [UV, "pip", "install", "--quiet", "--python", PYTHON]
+        # Compiled once here, not by every process where Python is told to write no bytecode.
+        command = [UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", PYTHON]
         constraints += ["--build-constraint", str(HERE / "build-constraints.txt")]
     else:
         command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
@@ -167,8 +167,8 @@ def test_items_are_moved_between_splits_by_the_menu(page: DataPage, project: Pro
 def test_a_new_class_is_made_by_typing_its_name(page: DataPage, project: Project, qtbot: QtBot) -> None:
     browser = page.browser
     browser.gallery.set_current(1)
-    browser.open_classes()
-    menu = browser.class_menu
+    browser.menu.open_classes()
+    menu = browser.menu.class_menu
     assert menu is not None
     assert menu.list.count() == 4
     qtbot.keyClicks(menu.field, "gre")
@@ -252,8 +252,7 @@ def test_the_table_sorts_by_a_click_and_shares_the_selection(page: DataPage, qtb
     assert browser.table.isVisible()
     assert browser.table.current == 3
     header = browser.table.header
-    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=header.viewport().rect().center() * 0 +
-                     _middle_of(browser, "path"))  # fmt: skip
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=_middle_of(browser, "path"))  # fmt: skip
     qtbot.waitUntil(lambda: browser.model.filter.order == "path" and not browser.model.loading)
     first = browser.model.item(0)
     assert first is not None
@@ -268,9 +267,7 @@ def test_the_table_sorts_by_a_click_and_shares_the_selection(page: DataPage, qtb
     assert page.session.settings.splitters["data-columns-image"][-1] > 0
 
 
-def _middle_of(browser: DataBrowser, column: str) -> "object":
-    from PySide6.QtCore import QPoint
-
+def _middle_of(browser: DataBrowser, column: str) -> QPoint:
     place = [one.id for one in browser.table.table_columns].index(column)
     header = browser.table.header
     return QPoint(header.sectionViewportPosition(place) + 40, 12)

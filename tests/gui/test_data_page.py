@@ -5,6 +5,7 @@ from typing import cast
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from tlstudio.gui.main_window import MainWindow
@@ -145,3 +146,36 @@ def test_that_a_missing_folder_is_said_when_the_project_was_moved_away(
     window.show_page("data")
     page = cast(DataPage, window.pages.page("data"))
     assert "/nowhere/shapes" in page.notice.label.text()
+
+
+def test_that_the_tools_of_a_data_set_stand_behind_quiet_words(page: DataPage, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: page.browser.model.count == 36)
+    segments = page.tools.segments
+    segments.setFocus()
+    qtbot.keyClick(segments, Qt.Key.Key_Right)
+    assert page.stack.currentWidget() is page.tools.view("findings")
+    assert segments.accessibleDescription() == "Findings is shown"
+    for _ in range(3):
+        qtbot.keyClick(segments, Qt.Key.Key_Right)
+    assert page.stack.currentWidget() is page.tools.view("revisions")
+    first = page.browser.model.item(0)
+    assert first is not None
+    page.tools.view("revisions").item_asked.emit(first.id)
+    assert page.browser.isVisible()
+    assert segments.value == "items"
+    qtbot.waitUntil(lambda: page.browser.model.count == 1)
+
+
+def test_that_everything_can_be_reached_and_is_named_for_screen_readers(page: DataPage, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: page.browser.model.count == 36)
+    seen: list[QWidget] = []
+    widget: QWidget = page.browser.filters.search
+    for _ in range(200):
+        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            seen.append(widget)
+        widget = widget.nextInFocusChain()
+    names = [one.accessibleName() for one in seen if page.browser.isAncestorOf(one)]
+    assert all(names), [type(one).__name__ for one in seen if not one.accessibleName()]
+    order = [names.index(one) for one in ("Search by name and text", "Split: all", "Gallery: pictures")]
+    assert order == sorted(order)
+    assert any("Classes" in one for one in names)

@@ -89,8 +89,8 @@ def test_that_revisions_are_listed_and_each_says_what_it_changed(shown: Any, qtb
     qtbot.waitUntil(lambda: view.difference.title.text() == "From revision 1 to 2")
     assert view.difference.pills["relabelled"].text() == "2 relabelled"
     assert view.difference.pills["excluded"].isHidden()
-    row = [view.difference.table.item(0, column).text() for column in range(4)]
-    assert row == ["blue/blue_00.png", "relabelled", "blue", "red"]
+    row = [view.difference.table.item(0, column).text() for column in range(2)]
+    assert row == ["blue/blue_00.png", "blue → red"]
     assert view.command().endswith(f"undo {view.project_path} shapes --to 2")
     view.choose(1, 3)
     qtbot.waitUntil(lambda: view.difference.title.text() == "From revision 1 to 3")

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.unit.format_material import mask, picture, pixels_of, read, reader, sound
@@ -17,10 +19,11 @@ from tlstudio.api import DataError, ExportItem, Mask, RawItem, UsageError
 from tlstudio.api.events import Finished, Progress
 from tlstudio.cli import run_command_line
 from tlstudio.control import Control
-from tlstudio.data.exporting import export_job
+from tlstudio.data.exporting import _Names, export_job
 from tlstudio.data.importing import import_job
 from tlstudio.project import Project
 from tlstudio.project.records import Change
+from tlstudio_builtins.formats.writing import is_safe
 
 Key = tuple[str, str, Any, str, str]
 CLASSES = ("red; dark", "blue, light", "grün")
@@ -121,6 +124,19 @@ def test_that_labels_with_a_bar_go_into_json_lines(tmp_path: Path) -> None:
         list(reader("csv").write(iter(()), tmp_path, task="multilabel", modality="image", class_names=("a|b",)))
     with pytest.raises(DataError, match="cannot hold labels for segmentation"):
         list(reader("parquet").write(iter(()), tmp_path, task="segmentation", modality="image", class_names=()))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/"), min_size=1), min_size=1))
+def test_that_names_in_any_script_become_safe_and_stay_apart(
+    tmp_path_factory: pytest.TempPathFactory, stems: list[str]
+) -> None:
+    place = tmp_path_factory.mktemp("n") / "x"
+    picture(place)
+    names = _Names("image", (".png", ".jpg"))
+    made = [names.name(f"deep/{stem}", str(place)) for stem in (*stems, "con.PNG", "ü\n?.jpg")]
+    assert all(is_safe(name) and name.endswith((".png", ".jpg")) for name in made)
+    assert len({name.casefold() for name in made}) == len(made)
 
 
 # ---- the job

@@ -226,6 +226,16 @@ def test_what_is_added_from_elsewhere_is_found_where_it_lies(project: Project, t
         run(project, other, "e", add=True)
 
 
+def test_nothing_is_added_while_the_folder_of_the_data_set_is_missing(project: Project, tmp_path: Path) -> None:
+    run(project, fill(tmp_path / "s", {"a": 9, "b": 9}))
+    shutil.move(tmp_path / "s", tmp_path / "moved")
+    with pytest.raises(DataError, match=r"is missing: .* tlstudio data relocate"):
+        run(project, tmp_path / "moved", add=True)
+    project.relocate("d", tmp_path / "moved")
+    fill(tmp_path / "moved", {"a": 2, "b": 2}, start=60)
+    assert run(project, tmp_path / "moved", add=True)["added"] == 4
+
+
 def test_data_of_another_task_cannot_be_added(project: Project, tmp_path: Path) -> None:
     run(project, fill(tmp_path / "s", {"a": 9, "b": 9}))
     texts = table(tmp_path / "t", "text,label", [f"hello {n},{'ab'[n % 2]}" for n in range(9)])

@@ -226,6 +226,12 @@ def test_that_numbers_and_several_labels_are_suspected_too(project: Project, tmp
     assert "dark" in next(i["note"] for i in found["label-errors"]["items"] if i["path"] == "5.png")
 
 
+def test_that_next_to_nothing_is_looked_over_too(project: Project, tmp_path: Path):
+    imported(project, fill(tmp_path / "s", {"a": 2, "b": 2}))
+    found = looked_over(project, backbone="glyphnet")
+    assert set(found) <= {"tiny-classes", "few-test-items", "empty-splits"}
+
+
 def test_that_two_data_sets_are_compared(project: Project, tmp_path: Path):
     for name, light in (("day", 200), ("night", 60)):
         for number in range(40):

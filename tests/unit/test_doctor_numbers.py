@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tlstudio.api.errors import StoppedByUser
 from tlstudio.api.events import Event, Progress
@@ -159,6 +161,16 @@ def test_that_principal_components_keep_the_distances():
 def test_that_the_interval_of_few_items_is_wide():
     assert half_width(32) == pytest.approx(0.104, abs=0.01)
     assert half_width(10_000) == pytest.approx(0.0059, abs=0.0002)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from("abc")), max_size=60), st.integers(2, 5))
+def test_that_no_fold_parts_what_belongs_together(items: list[tuple[int, str]], count: int):
+    joined = np.array([bond for bond, _ in items], np.int64)
+    folds = crossval.deal([stratum for _, stratum in items], joined, count)
+    assert len(folds) == len(items)
+    assert set(folds.tolist()) <= set(range(count))
+    assert len(set(zip(joined.tolist(), folds.tolist(), strict=True))) == len(set(joined.tolist()))
 
 
 def test_that_rare_strata_are_dealt_out_too():

@@ -1,5 +1,6 @@
 """Real networks as ONNX: the same logits for any number of pictures, and nothing said aloud meanwhile."""
 
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import nn
 from tlstudio.api import ExportError, ModelCard, Preprocessing
 from tlstudio.prediction.torch_model import TorchPredictor
 from tlstudio.registry import Registry
-from tlstudio.training.modules import Classifier, MLPHead, StandardizedLinear
+from tlstudio.training.modules import Classifier, MLPHead, StandardizedLinear, average_frames
 
 
 def card(backbone: str, preprocessing: Preprocessing, classes: int) -> ModelCard:
@@ -69,6 +70,25 @@ def test_that_a_network_gives_the_same_logits_as_onnx(
         logits = in_memory.logits_of_pixels(pixels)
         assert logits.std() > 0.01
         np.testing.assert_allclose(predictor.logits_of_pixels(pixels), logits, rtol=1e-3, atol=1e-4)
+
+
+def test_that_films_go_through_a_network_for_pictures_for_any_number_of_them(tmp_path: Path) -> None:
+    registry = Registry.discover()
+    descriptor, exporter = registry.backbone("glyphnet"), registry.exporter("onnx").load()()
+    torch.manual_seed(0)
+    backbone = descriptor.load()()
+    average_frames(backbone, 3)
+    model = Classifier(backbone, nn.Linear(descriptor.feature_dim, 4)).eval()
+    described = dataclasses.replace(
+        card("glyphnet", descriptor.weights[0].preprocessing, 4), modality="video", parameters={"frames": 3}
+    )
+    assert described.input_spec.shape == (3, 3, 40, 40)
+    exporter.export(model, described, tmp_path / "model.onnx")
+    predictor, in_memory = exporter.load(tmp_path / "model.onnx"), TorchPredictor(model, described)
+    for count in (1, 3):
+        films = np.random.default_rng(count).integers(0, 256, (count, 3, 3, 40, 40), dtype=np.uint8)
+        answers = predictor.logits_of_inputs(films)
+        np.testing.assert_allclose(answers, in_memory.logits_of_inputs(films), rtol=1e-3, atol=1e-5)
 
 
 class Undecided(nn.Module):

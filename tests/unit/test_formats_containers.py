@@ -163,7 +163,8 @@ def test_that_texts_and_masks_lie_in_shards_too(tmp_path: Path) -> None:
 def test_that_archives_of_class_folders_are_no_shards(tmp_path: Path) -> None:
     plain = shard(tmp_path / "a.tar", [("cat/1.jpg", b"j"), ("dog/1.jpg", b"j")])
     words = shard(tmp_path / "b.tar", [("cat/1.txt", b"words"), ("dog/2.txt", b"words")])
-    assert reader("webdataset").sniff(plain) == reader("webdataset").sniff(words) == 0.0
+    noted = shard(tmp_path / "c.tar", [("1.jpg", b"j"), ("1.json", b'{"shapes": [], "imagePath": "1.jpg"}')])
+    assert [reader("webdataset").sniff(path) for path in (plain, words, noted)] == [0.0, 0.0, 0.0]
 
 
 @settings(max_examples=40, deadline=None)

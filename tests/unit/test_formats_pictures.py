@@ -112,8 +112,18 @@ def test_that_labels_out_of_range_and_lost_pictures_are_named(tmp_path: Path) ->
         "The file of picture 3 ('../../etc/passwd') of instances_train.json does not exist.",
     ]
     (tmp_path / "bad.json").write_text('{"images": [1], "annotations": [], "categories": []}')
-    with pytest.raises(DataError, match="has no list of images"):
+    with pytest.raises(DataError, match="one of its images is no object, at character 13"):
         list(reader("coco").read(tmp_path / "bad.json"))
+
+
+def test_that_a_picture_without_any_object_counts_none(tmp_path: Path) -> None:
+    content = {**COCO, "annotations": [], "info": {"nested": [[1, {"a": "]"}]]}}
+    for task, label in (("multilabel", ()), ("regression", (0.0, 0.0))):
+        assert read(reader("coco", task), material.coco(tmp_path / task, content))[0][0].label == label
+    items, skipped = read(reader("coco"), material.coco(tmp_path / "auto", content))
+    assert (items[0].label, skipped) == ((), [])
+    with pytest.raises(DataError, match="cannot give data for segmentation; they can for classification, "):
+        read(reader("coco", "segmentation"), tmp_path / "auto")
 
 
 def test_that_counts_from_voc_files_are_those_of_the_table(shared_data: Path) -> None:

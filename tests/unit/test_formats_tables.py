@@ -210,6 +210,13 @@ def test_that_the_user_says_which_column_is_what(tmp_path: Path) -> None:
     assert ("time", "2020-05-01") in item.meta
 
 
+def test_that_what_was_proposed_for_one_task_does_not_hinder_another(tmp_path: Path) -> None:
+    path = table(tmp_path, "text,kind,size\nsome words,a,1\nmore words,b,2\nsome more,a,3\nand words,b,4\n")
+    both = {"label_columns": "kind", "number_columns": "size"}
+    assert labels(path, "classification", **both) == ["a", "b", "a", "b"]
+    assert labels(path, "regression", **both) == [(1.0,), (2.0,), (3.0,), (4.0,)]
+
+
 def test_that_masks_may_be_named_in_a_table(tmp_path: Path, shared_data: Path) -> None:
     for folder in ("image", "label"):
         (tmp_path / folder).symlink_to(shared_data / "em_membrane" / folder)

@@ -296,5 +296,9 @@ def test_that_what_a_killed_import_left_is_removed_at_the_next_opening(project: 
 def test_that_what_a_process_left_whose_number_was_given_away_is_removed_too(project: Project) -> None:
     left = project.path / "cache" / f"importing-{os.getpid()}-ofanotherone-5.sqlite"
     left.write_bytes(b"half")
+    unpacked = project.path / "data" / f".importing-{os.getpid()}-ofanotherone-5"
+    unpacked.mkdir(parents=True)
+    (unpacked / "samples-0001.bin").write_bytes(b"half")
     with Project.open(project.path):
         assert not left.exists()
+        assert not unpacked.exists()

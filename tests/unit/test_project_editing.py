@@ -66,6 +66,8 @@ def test_a_new_class_is_known_to_runs_from_the_next_revision_on(project: Project
     project.add_class("things", "nüsse")
     assert project.dataset("things").class_names == ("äpfel", "birnen", "nüsse")
     assert project.manifest("things").class_names == ("äpfel", "birnen")
+    assert project.view("things", ItemFilter(label="nüsse")).page(0, 9) == []
+    assert project.view("things", ItemFilter(label="nüsse")).count == 0
     relabel(project, "birnen/0.bin", "nüsse")
     manifest = project.manifest("things")
     assert manifest.class_names == ("äpfel", "birnen", "nüsse")

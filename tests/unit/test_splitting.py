@@ -35,7 +35,7 @@ def data_sets(draw: st.DrawFn, groups: bool = True) -> list[SplitItem]:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data_sets(), st.integers(0, 5))
 def test_that_no_copy_and_no_group_crosses_a_split(items: list[SplitItem], seed: int) -> None:
     result = split(items, BY_SHARES, seed)

@@ -98,7 +98,7 @@ class _Painter:
 
     def row(self, item: "Item", variants: int) -> dict[str, Any]:
         row: dict[str, Any] = {
-            "id": item.id, "path": item.path, "label": item.label, "place": item.place(self._manifest.root),
+            "id": item.id, "path": item.path, "label": "" if self._what.pixels else item.label, "place": item.place(self._manifest.root),
             "evaluated": "", "variants": [], "text": False, "problem": "",
         }  # fmt: skip
         if item.id not in self._position:

@@ -84,8 +84,7 @@ def _near(items: Sequence[SplitItem], content_of: Numbers) -> Iterator[tuple[int
     own = np.fromiter((none if item.phash is None else item.phash for item in items), np.int64, len(items))
     np.minimum.at(phashes, content_of, own)
     known = np.flatnonzero(phashes < none)
-    for a, b in known[bonds(phashes[known].astype(np.uint64))].tolist():
-        yield a, b
+    yield from known[bonds(phashes[known].astype(np.uint64))].tolist()
 
 
 def _key(item: SplitItem) -> int:

@@ -22,6 +22,7 @@ from tlstudio.data.scanning import Scan, group_finder, printable
 from tlstudio.data.sources import Source, open_source
 from tlstudio.data.splitting import SPLITS, SplitPlan, SplitResult, parse_plan, split
 from tlstudio.project import EXCLUDED, DatasetInfo, Project
+from tlstudio.project.roots import missing_root
 from tlstudio.project.staging import CheckedFile, Staging
 from tlstudio.registry import Registry
 
@@ -48,6 +49,8 @@ def import_job(
     registry = Registry.discover()
     with Project.open(project) as opened, _staging(opened, name, add) as staging:
         old = staging.joins
+        if old is not None and not old.root_found:
+            raise missing_root(opened.path, name, old.root)
         if old is not None and task in ("", "auto"):
             task = old.task
         found = yield from open_source(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SIDE = 32
 BITS = 63
 _KEPT = 8  # frequencies in each direction; the mean, which is the first of the 64, is left out
+_SMALL = 1 << 18  # pixels: up to here it is faster to take the colours away first
 _FLAT = 2.0  # of 255, root mean square: pictures with less to see would all share one fingerprint of noise
 
 MIRRORED = sum(1 << bit for bit in range(BITS) if (bit + 1) % _KEPT % 2)
@@ -39,6 +40,8 @@ def small_grey(image: "Image", orientation: int = 1) -> "npt.NDArray[np.float32]
         small = image.convert({"P": "RGB", "1": "L"}.get(image.mode, "RGBA"))
     elif image.mode.startswith("I") or image.mode == "F":
         small = to_rgb(image)
+    elif image.mode == "RGB" and image.width * image.height <= _SMALL:
+        small = image.convert("L")
     small = small.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     if small.mode in ("RGBA", "LA"):
         small = to_rgb(small)

@@ -16,8 +16,8 @@ _VERSIONS = {
     "text": "equal but for case, spaces and punctuation",
 }
 _RESPLIT = (
-    "Split anew, with near duplicates kept together, or exclude the copies outside of the training split. Until then "
-    "the test figures are too good."
+    "Split anew with near duplicates kept together, and by group where several show one patient, speaker or scene, "
+    "or exclude the copies outside of the training split. Until then the test figures are too good."
 )
 
 

@@ -14,6 +14,7 @@ from tlstudio.doctor.findings import Finding, FoundItem, finding
 
 _FAR = 4.0  # robust standard deviations of a residual
 _FEWEST = 20  # items, below which nothing can be learnt of them
+_GOOD = 0.9  # accuracy from which on a contradiction means something
 _WEAK = 0.5  # accuracy below which the suspicion itself is weak
 
 Ints = npt.NDArray[np.int64]
@@ -53,7 +54,7 @@ def _one(case: Case, features: Features, bonds: Ints) -> Generator[Event, None, 
         for p, other, score, given, theirs in zip(*found, strict=True)
     ]
     accuracy = float((rows.argmax(1) == labels).mean())
-    return _finding(case, listed, _how_sure(case, accuracy))
+    return _finding(case, listed, _how_sure(case, accuracy), accuracy >= _GOOD)
 
 
 def _several(case: Case, features: Features, bonds: Ints) -> Generator[Event, None, list[Finding]]:
@@ -99,18 +100,20 @@ def _numbers(case: Case, features: Features, bonds: Ints) -> Generator[Event, No
     return _finding(case, listed, "")
 
 
-def _finding(case: Case, listed: list[FoundItem], sure: str) -> list[Finding]:
+def _finding(case: Case, listed: list[FoundItem], sure: str, probable: bool = True) -> list[Finding]:
     if not listed:
         return []
-    what = "values" if case.task.id == "regression" else "labels"
-    sentence = (
-        f"{case.count(len(listed), ('has', 'have'))} {what} that are probably wrong. The most suspicious come first."
-    )
+    what = "value" if case.task.id == "regression" else "label"
+    if probable:
+        rest = f"a {what} that is probably wrong" if len(listed) == 1 else f"{what}s that are probably wrong"
+        text = f"{case.count(len(listed), ('has', 'have'))} {rest}"
+    else:
+        text = f"{case.count(len(listed), ('looks', 'look'))} like another class than the {what} says; some are wrong"
     advice = (
         "Look through them from the top, relabel what is wrong, and stop where most are right; it is a suspicion, not "
         f"a verdict.{sure}"
     )
-    return [finding("label-errors", "warning", sentence, advice, listed)]
+    return [finding("label-errors", "warning", f"{text}. The most suspicious come first.", advice, listed)]
 
 
 def _how_sure(case: Case, accuracy: float) -> str:

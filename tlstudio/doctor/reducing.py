@@ -13,7 +13,8 @@ def standardized(matrix: Matrix) -> Matrix:
     """Each column with mean 0 and spread 1; what hardly varies beside the others is only centred."""
     mean, spread = matrix.mean(0, dtype=np.float64), matrix.std(0, dtype=np.float64)
     kept = np.where(spread > 1e-5 * max(float(spread.max(initial=0.0)), 1e-30), spread, 1.0)
-    columns: Matrix = (matrix - mean.astype(np.float32)) / kept.astype(np.float32)
+    columns: Matrix = matrix - mean.astype(np.float32)
+    columns /= kept.astype(np.float32)
     return columns
 
 

@@ -201,7 +201,12 @@ class Staging:
                     raise name_taken(name)
                 fingerprint = publishing.publish(db, self._project, made)
             else:
-                fingerprint = publishing.join(db, self._project, made)
+                try:
+                    fingerprint = publishing.join(db, self._project, made)
+                except sqlite3.IntegrityError as error:
+                    raise DataError(
+                        f"Other files have been added to '{name}' meanwhile, some of them the same. Add yours again."
+                    ) from error
             if self._work.is_dir():
                 os.replace(self._work, self._final)
         self._published()

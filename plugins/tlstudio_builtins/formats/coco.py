@@ -1,15 +1,15 @@
 """``coco``: COCO JSON, pictures with boxes and outlines of objects."""
 
-import json
-import math
+import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tlstudio.api import DataError, Declared, Label, Mask, Options, RawItem, Skipped, Sniffed
-from tlstudio_builtins.formats.boxes import SEES, TASKS, Box, check_task, label_of, usual_task
+from tlstudio_builtins.formats.boxes import SEES, TASKS, check_task, label_of, usual_task
+from tlstudio_builtins.formats.coco_content import Content, Picture
 from tlstudio_builtins.formats.coco_outlines import outline
 from tlstudio_builtins.formats.folders import is_litter, printable, subfolders
 from tlstudio_builtins.formats.masks import MOST_CLASSES, draw
@@ -18,7 +18,6 @@ from tlstudio_builtins.formats.table_files import Finder
 
 _GLANCE = 1 << 16
 _LOOKED_AT = 8 << 20  # bytes of JSON that are read for a preview
-_LARGEST_FILE = 2 << 30
 
 
 class Coco:
@@ -47,11 +46,11 @@ class Coco:
         rows: tuple[tuple[str, str], ...] = ()
         task = self._task
         if small.stat().st_size <= _LOOKED_AT:
-            content = _Content(small)
-            task = self._resolved(content, source)
+            content = Content(small)
+            task = self._resolved([content], source)
             rows = tuple(
-                (str(image.get("file_name")), ", ".join(b.name for b in content.boxes(image.get("id"))))
-                for image in content.images[:8]
+                (picture.name, ", ".join(box.name for box in boxes))
+                for picture, boxes in itertools.islice(zip(content.pictures, content.kinds(), strict=True), 8)
             )
         task = "segmentation" if task == "auto" else task
         return Sniffed(
@@ -63,31 +62,29 @@ class Coco:
         files = [path for path in _files(source) if _is_coco(path)] or _files(source)
         if not files:
             raise DataError(f"{printable(source)} holds no COCO file (JSON with images, annotations and categories).")
-        contents = [_Content(path) for path in files]
+        contents = [Content(path) for path in files]
         names = tuple(dict.fromkeys(name for content in contents for name in content.categories.values()))
-        task = next((t for c in contents if (t := self._resolved(c, source)) == "segmentation"), "")
-        task = task or self._resolved(contents[0], source)
+        task = self._resolved(contents, source)
         if task == "segmentation":
             if len(names) > MOST_CLASSES - 1:
                 raise DataError(f"{printable(source)} has {len(names)} categories; masks can tell {MOST_CLASSES - 1}.")
             self._declared = Declared(("background", *(n for n in names if n != "background")))
         else:
             self._declared = Declared(names if task in ("regression", "multilabel") else ())
+            for content in contents:
+                content.forget_outlines()
         for content in contents:
             yield from self._items(content, task, names, source)
 
     def declared(self) -> Declared:
         return self._declared
 
-    def _items(
-        self, content: "_Content", task: str, names: tuple[str, ...], source: Path
-    ) -> Iterator[RawItem | Skipped]:
+    def _items(self, content: Content, task: str, names: tuple[str, ...], source: Path) -> Iterator[RawItem | Skipped]:
         finder = _finder(content.path, source)
         split = _split(content.path)
-        for position, image in enumerate(content.images):
-            name = str(image.get("file_name") or "")
-            what = f"picture {position + 1} ('{printable(name)[:200]}') of {printable(content.path.name)}"
-            found = finder(name)
+        for position, image in enumerate(content.pictures):
+            what = f"picture {position + 1} ('{printable(image.name)[:200]}') of {printable(content.path.name)}"
+            found = finder(image.name)
             if found is None:
                 yield Skipped(content.path, f"The file of {what} does not exist.")
                 continue
@@ -98,86 +95,24 @@ class Coco:
                 continue
             yield RawItem(found, label, split)
 
-    def _label(self, content: "_Content", image: dict[str, Any], task: str, names: tuple[str, ...]) -> Label:
+    def _label(self, content: Content, picture: Picture, task: str, names: tuple[str, ...]) -> Label:
         if task != "segmentation":
-            return label_of(task, content.boxes(image.get("id")), names)
-        width, height = image.get("width"), image.get("height")
+            return label_of(task, content.boxes(picture), names)
+        width, height = picture.width, picture.height
         if not isinstance(width, int) or not isinstance(height, int):
             raise DataError("Its size is not given, so its mask cannot be drawn")
         index = {name: position for position, name in enumerate(self._declared.class_names)}
-        entries = content.annotations.get(_key(image.get("id")), [])
-        areas = []
-        for entry in sorted(entries, key=_area, reverse=True):
-            category = content.categories.get(_key(entry.get("category_id")))
-            if category is None:
-                raise DataError(f"An object of it has the category {entry.get('category_id')!r}, which is not declared")
-            areas += [(index[category], part) for part in outline(entry.get("segmentation"), width, height)]
+        areas = [
+            (index[name], part) for name, shape in content.outlines(picture) for part in outline(shape, width, height)
+        ]
         return Mask(content.path, content=draw(width, height, areas))
 
-    def _resolved(self, content: "_Content", source: Path) -> str:
-        outlined = any(entry.get("segmentation") for entries in content.annotations.values() for entry in entries)
+    def _resolved(self, contents: Sequence[Content], source: Path) -> str:
+        outlined = any(content.outlined for content in contents)
         task = check_task(self._task, TASKS if outlined else TASKS[:3], "The COCO annotations", source)
         if task != "auto":
             return task
-        if outlined:
-            return "segmentation"
-        return usual_task([content.boxes(image.get("id")) for image in content.images])
-
-
-class _Content:
-    """One JSON file, checked. Raises ``DataError``."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            if path.stat().st_size > _LARGEST_FILE:
-                raise DataError(f"{printable(path)} is larger than 2 GB. Split it into several files.")
-            with path.open("rb") as stream:
-                data = json.load(stream)
-        except (OSError, ValueError, RecursionError) as error:
-            raise DataError(f"{printable(path)} cannot be read as JSON: {error}.") from error
-        self.images, entries, categories = (self._list(data, key) for key in ("images", "annotations", "categories"))
-        self.categories: dict[Any, str] = {
-            _key(c.get("id")): str(c.get("name") or c.get("id")) for c in sorted(categories, key=_order)
-        }
-        self.annotations: dict[Any, list[dict[str, Any]]] = {}
-        for entry in entries:
-            self.annotations.setdefault(_key(entry.get("image_id")), []).append(entry)
-
-    def _list(self, data: Any, key: str) -> list[dict[str, Any]]:
-        part = data.get(key) if isinstance(data, dict) else None
-        if not isinstance(part, list) or not all(isinstance(entry, dict) for entry in part):
-            raise DataError(f"{printable(self.path)} is no COCO file: it has no list of {key}.")
-        return part
-
-    def boxes(self, image: Any) -> list[Box]:
-        """Raises ``DataError`` for a category that is not declared."""
-        found = []
-        for entry in self.annotations.get(_key(image), []):
-            name = self.categories.get(_key(entry.get("category_id")))
-            if name is None:
-                raise DataError(f"An object of it has the category {entry.get('category_id')!r}, which is not declared")
-            found.append(Box(name, _area(entry)))
-        return found
-
-
-def _order(category: dict[str, Any]) -> tuple[int, str]:
-    number = category.get("id")
-    return (number, "") if isinstance(number, int) else (1 << 60, repr(number))
-
-
-def _key(value: Any) -> Any:
-    return value if isinstance(value, int | str) else repr(value)
-
-
-def _area(entry: dict[str, Any]) -> float:
-    box = entry.get("bbox")
-    sides = box[2:4] if isinstance(box, list) and len(box) == 4 else [entry.get("area", 0), 1]
-    try:
-        area = math.prod(float(side) for side in sides)
-    except (TypeError, ValueError):
-        return 0.0
-    return area if math.isfinite(area) else 0.0
+        return "segmentation" if outlined else usual_task([boxes for content in contents for boxes in content.kinds()])
 
 
 def _files(source: Path) -> list[Path]:

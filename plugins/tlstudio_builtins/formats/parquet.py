@@ -1,5 +1,6 @@
 """``parquet``: Parquet and Arrow files, such as those of Hugging Face's ``datasets``, on the hub and saved to disk."""
 
+import datetime
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -130,7 +131,8 @@ class Parquet:
             return Skipped(path, f"{str(error).rstrip('.')} in {where}.")
         group = str(row.get(columns.group) or "") if columns.group else ""
         used = {columns.sample, columns.group, *columns.labels}
-        meta = tuple((k, _shown(v)) for k, v in row.items() if k not in used and isinstance(v, str | int | float))
+        plain = str | int | float | datetime.date
+        meta = tuple((k, _shown(v)) for k, v in row.items() if k not in used and isinstance(v, plain))
         common: dict[str, Any] = {"label": label, "split": split, "group": group, "meta": meta}
         sample = row[columns.sample]
         if columns.modality == "text":

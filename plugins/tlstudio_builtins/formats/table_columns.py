@@ -97,7 +97,8 @@ class _Chooser:
     def labels(self, taken: set[int]) -> tuple[str, dict[str, object]]:
         """The task, and the fields of :class:`Columns` that say what is learnt."""
         options, task = self._options, self._task
-        if options.number_columns:
+        others = options.label_columns or options.mask_column
+        if options.number_columns and (task in ("auto", "regression") or not others):
             return self._if("regression", numbers=self._several(options.number_columns))
         if options.mask_column:
             return self._if("segmentation", mask=self._named(options.mask_column))

@@ -18,15 +18,14 @@ class Finder:
         if "\x00" in name or len(name) > 4096:
             return None
         for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
+            endings = [""] if modality_of_name(spelling) else self._endings
             for position, folder in enumerate(self._folders):
-                for number, ending in enumerate(self._endings):
-                    if ending and modality_of_name(spelling):
-                        continue
+                for number, ending in enumerate(endings):
                     path = os.path.join(folder, spelling + ending)
                     if os.path.isfile(path):
                         # The next row is most likely of the same kind, so this is where it is looked for first.
                         self._folders.insert(0, self._folders.pop(position))
-                        self._endings.insert(0, self._endings.pop(number))
+                        endings.insert(0, endings.pop(number))
                         return Path(path)
         return None
 

@@ -55,7 +55,7 @@ class WebDataset:
         shards = _shards(source)
         if not shards:
             return 0.0
-        return 0.94 if any(map(_is_sample, _first(shards))) else 0.0
+        return 0.94 if any(map(_is_labelled, _first(shards))) else 0.0
 
     def look(self, source: Path) -> Sniffed:
         sure = self.sniff(source)
@@ -142,6 +142,18 @@ def _is_sample(sample: Sample) -> bool:
     """Whether a sample and what is said of it lie side by side; texts that stand alone do not."""
     media = {modality_of_name(f"x.{suffix}") for suffix in sample.parts} - {""}
     return bool(sample.notes.keys() - {"txt"} if media == {"text"} else media and sample.notes | _mask_note(sample))
+
+
+def _is_labelled(sample: Sample) -> bool:
+    """Whether what lies beside a sample says a label; other programs put other notes beside their pictures."""
+    if not _is_sample(sample):
+        return False
+    notes = _notes(sample, _modality([sample])) | _mask_note(sample)
+    task = task_of([notes])
+    try:
+        return task == "segmentation" or label_of(task, notes, (), {}) is not None
+    except DataError:
+        return False
 
 
 def _mask(path: Path, sample: Sample) -> Mask:

@@ -1,5 +1,6 @@
 """Texts, without torch: bytes of UTF-8, as the networks for texts take them."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +30,9 @@ class Text:
         meta = [("bytes", str(size)), ("words", str(len(text.split())))]
         if encoding != "utf-8":
             meta.append(("encoding", encoding))
-        return Facts(width=len(text), height=size, caption=text.strip()[:CAPTION], meta=tuple(meta))
+        return Facts(
+            width=len(text), height=size, caption=text.strip()[:CAPTION], phash=fingerprint(text), meta=tuple(meta)
+        )
 
     def preview(self, content: bytes, size: int) -> None:
         return None
@@ -49,6 +52,12 @@ class Text:
             values = numbers(content)[:length]
             row[: len(values)] = values
         return rows
+
+
+def fingerprint(text: str) -> int:
+    """63 bits that texts share which differ but in case, spaces and punctuation."""
+    plain = "".join(character for character in text.casefold() if character.isalnum())
+    return int.from_bytes(hashlib.blake2b((plain or text).encode(), digest_size=8).digest(), "big") >> 1
 
 
 def _bytes(fact: Facts) -> float:

@@ -45,7 +45,7 @@ class Thumbnails(QObject):
         self._kept: OrderedDict[str, QPixmap | None] = OrderedDict()
         self._bytes = 0
         self._fitted: OrderedDict[str, QPixmap] = OrderedDict()
-        self._fitted_as = (QSize(), 0)
+        self._fitted_as = (QSize(), 0, 1.0)
         self._waiting: OrderedDict[str, str] = OrderedDict()  # key -> place of the sample
         self._working: set[str] = set()
         self._lock = threading.Lock()
@@ -87,17 +87,19 @@ class Thumbnails(QObject):
         self._kept.move_to_end(key)
         return self._kept[key]
 
-    def fitted(self, key: str, size: QSize, radius: int) -> QPixmap | None:
-        """As :meth:`get`, the middle of it cut to ``size`` with round corners: painting it costs next to nothing."""
-        if (size, radius) != self._fitted_as:
-            self._fitted_as = (QSize(size), radius)
+    def fitted(self, key: str, size: QSize, radius: int, ratio: float = 1.0) -> QPixmap | None:
+        """As :meth:`get`, the middle of it cut to ``size`` with round corners: painting it costs next to nothing.
+        ``ratio``: device pixels for each pixel.
+        """
+        if (size, radius, ratio) != self._fitted_as:
+            self._fitted_as = (QSize(size), radius, ratio)
             self._fitted.clear()
         made = self._fitted.get(key)
         if made is None:
             whole = self.get(key)
             if whole is None:
                 return None
-            made = self._fitted[key] = _cut(whole, size, radius)
+            made = self._fitted[key] = _cut(whole, size, radius, ratio)
             if len(self._fitted) > _FITTED:
                 self._fitted.popitem(last=False)
         return made
@@ -195,19 +197,21 @@ class _Ender:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _cut(whole: QPixmap, size: QSize, radius: int) -> QPixmap:
-    ratio = max(size.width() / whole.width(), size.height() / whole.height())
-    source = QRectF(0, 0, size.width() / ratio, size.height() / ratio)
+def _cut(whole: QPixmap, size: QSize, radius: int, ratio: float) -> QPixmap:
+    scale = max(size.width() / whole.width(), size.height() / whole.height())
+    source = QRectF(0, 0, size.width() / scale, size.height() / scale)
     source.moveCenter(QRectF(whole.rect()).center())
-    made = QPixmap(size)
+    area = QRectF(0, 0, size.width(), size.height())
+    made = QPixmap(size * ratio)
+    made.setDevicePixelRatio(ratio)
     made.fill(Qt.GlobalColor.transparent)
     painter = QPainter(made)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     clip = QPainterPath()
-    clip.addRoundedRect(QRectF(made.rect()), radius, radius)
+    clip.addRoundedRect(area, radius, radius)
     painter.setClipPath(clip)
-    painter.drawPixmap(QRectF(made.rect()), whole, source)
+    painter.drawPixmap(area, whole, source)
     painter.end()
     return made
 

@@ -109,6 +109,7 @@ class DataPage(Page):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """What is shown of the data set is chosen beside its name where there is room, else below."""
         super().resizeEvent(event)
+        self.header.title.setMaximumWidth(max(200, self.width() // 3 - 40))
         wanted, other = (self._beside, self._below) if self.width() >= _WIDE else (self._below, self._beside)
         if wanted.indexOf(self.tools.segments) < 0:
             other.removeWidget(self.tools.segments)

@@ -78,8 +78,9 @@ class AugmentView(DataView):
         self.seed.valueChanged.connect(self._on_changed)
         self.others = button("Others", "refresh", tip="Other training items, drawn by chance.")
         self.others.clicked.connect(self._on_others)
-        self.working = muted_label(wrap=False)
-        self.working.setMinimumWidth(68)
+        self.working = small_label(wrap=False)
+        self.working.setMinimumWidth(112)
+        self.working.setAlignment(Qt.AlignmentFlag.AlignRight)
         row = QHBoxLayout()
         row.setSpacing(10)
         for label, field in (("Inputs of", self.backbone), ("augmented", self.augmentation), ("", self.seed)):
@@ -89,15 +90,17 @@ class AugmentView(DataView):
             if field is self.augmentation:
                 row.addWidget(self.flip)
         row.addStretch(1)
-        row.addWidget(self.working)
         row.addWidget(self.others)
         card.body.addLayout(row)
-        card.body.addWidget(
-            small_label(
-                "Made by the code and the random numbers of training: a run with this seed sees these very inputs in "
-                "its first epochs. Validation and test always see the second column."
-            )
+        below = QHBoxLayout()
+        below.setSpacing(16)
+        words = small_label(
+            "Made by the code and the random numbers of training: a run with this seed sees these very inputs in its "
+            "first epochs. Validation and test always see the second column."
         )
+        below.addWidget(words, 1)
+        below.addWidget(self.working, 0, Qt.AlignmentFlag.AlignTop)
+        card.body.addLayout(below)
         return card
 
     # ---- from outside

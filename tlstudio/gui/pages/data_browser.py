@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -16,9 +16,8 @@ from tlstudio.gui.pages.data_menu import ItemMenu
 from tlstudio.gui.pages.data_report import Report, report_of
 from tlstudio.gui.pages.data_side import DataSide
 from tlstudio.gui.pages.data_table import columns_of
-from tlstudio.gui.pages.data_words import KEYS, Kind, Previewer, kind_of, labels_in
+from tlstudio.gui.pages.data_words import Kind, Previewer, kind_of
 from tlstudio.gui.session import Session
-from tlstudio.gui.widgets.class_menu import ClassMenu
 from tlstudio.gui.widgets.gallery import Gallery
 from tlstudio.gui.widgets.gallery_base import ItemsView
 from tlstudio.gui.widgets.gallery_cell import Look
@@ -60,7 +59,6 @@ class DataBrowser(QWidget):
         self.side = DataSide()
         self.footer = DataFooter()
         self.menu = ItemMenu(self)
-        self.class_menu: ClassMenu | None = None
         self.nothing = EmptyState(
             "search", "Nothing fits", "Take a filter away to see more of the data set.", "Clear the filters"
         )
@@ -106,13 +104,13 @@ class DataBrowser(QWidget):
             view.activated.connect(self.item_activated)
             view.typed.connect(self.actions_.type_key)
             view.delete_pressed.connect(self.actions_.exclude)
-            view.menu_requested.connect(self._on_menu)
+            view.menu_requested.connect(self.menu.popup)
         self.actions_.said.connect(self.footer.show_note)
         self.actions_.advance.connect(self.go_to)
         self.editing.changed.connect(self._on_editing)
         self.editing.settled.connect(self._on_settled)
         self.editing.failed.connect(self._on_failed)
-        self.footer.relabel_asked.connect(self.open_classes)
+        self.footer.relabel_asked.connect(self.menu.open_classes)
         self.footer.move_asked.connect(self.actions_.move)
         self.footer.exclude_asked.connect(self.actions_.exclude)
         self.footer.undo_asked.connect(self.editing.undo)
@@ -122,7 +120,7 @@ class DataBrowser(QWidget):
         self.side.problems_asked.connect(self.problems_asked)
         self.side.check_asked.connect(self.check_asked)
         self._session.runs_changed.connect(self._on_runs)
-        for keys, slot in (("Ctrl+L", self.open_classes), ("Ctrl+F", self._on_find)):
+        for keys, slot in (("Ctrl+L", self.menu.open_classes), ("Ctrl+F", self._on_find)):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)
@@ -281,25 +279,6 @@ class DataBrowser(QWidget):
                 self.refresh()
         else:
             self._session.refresh_datasets()
-
-    @Slot()
-    def open_classes(self) -> None:
-        """Every class, with a search; a name that is new makes one."""
-        if not self.kind.keyed or not len(self.actions_.indices):
-            return
-        item = self.model.peek(self.cursor_.current)
-        value = item.value if item is not None else ""
-        chosen = labels_in(value) if self.kind.task == "multilabel" else {item.label if item is not None else ""}
-        self.class_menu = menu = ClassMenu(self.actions_.names, KEYS.upper(), chosen, self.kind.names[0], self)
-        menu.picked.connect(self.actions_.relabel)
-        menu.new_picked.connect(self.actions_.new_class)
-        button = self.footer.relabel
-        shown = button if button.isVisible() else self
-        menu.popup(shown.mapToGlobal(QPoint(0, -menu.height() - 4 if shown is button else 80)))
-
-    @Slot(int, QPoint)
-    def _on_menu(self, _index: int, place: QPoint) -> None:
-        self.menu.fill().popup(place)
 
     @Slot()
     def _on_find(self) -> None:

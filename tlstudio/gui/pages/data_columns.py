@@ -16,7 +16,7 @@ ROLES = {
 }  # fmt: skip
 SEVERAL = frozenset({"labels", "number"})  # roles that more than one column may have
 _ASKED = "What is in which column? Below are the first rows."
-_ROWS, _WIDTH, _MOST_WIDTH = 6, 148, 280
+_ROWS, _COLUMNS, _WIDTH, _MOST_WIDTH = 6, 60, 148, 280
 
 
 class ColumnTable(QWidget):
@@ -28,6 +28,7 @@ class ColumnTable(QWidget):
         super().__init__(parent)
         self._columns: tuple[str, ...] = ()
         self._shown: tuple[object, ...] = ()
+        self._unshown: dict[str, str] = {}  # roles of columns that there is no room for
         self._boxes: list[QComboBox] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -56,6 +57,8 @@ class ColumnTable(QWidget):
         """``roles``: of some columns, as recognised; ``known``: the roles that the format can take (none: what is
         what needs no telling)."""
         rows = rows[:_ROWS]
+        self._unshown = {name: roles.get(name, IGNORE) for name in columns[_COLUMNS:]}
+        total, columns = len(columns), columns[:_COLUMNS]
         shown = (columns, rows, frozenset(known))
         if shown == self._shown:
             self._choose(roles)
@@ -63,7 +66,8 @@ class ColumnTable(QWidget):
         self._shown = shown
         self._columns, self._boxes = columns, []
         first = bool(known)
-        self.note.setText(_ASKED if known else "The first of them:")
+        note = _ASKED if known else "The first of them:"
+        self.note.setText(note if total <= _COLUMNS else f"{note} {_COLUMNS} of {total:,} columns are shown.")
         self.table.clear()
         self.table.setColumnCount(len(columns))
         self.table.setRowCount(len(rows) + first)
@@ -88,7 +92,8 @@ class ColumnTable(QWidget):
         self.table.setFixedHeight(40 * first + 30 * len(rows) + self.table.horizontalHeader().sizeHint().height() + 18)
 
     def roles(self) -> dict[str, str]:
-        return {name: str(box.currentData()) for name, box in zip(self._columns, self._boxes, strict=False)}
+        shown = {name: str(box.currentData()) for name, box in zip(self._columns, self._boxes, strict=False)}
+        return shown | self._unshown if shown else {}
 
     def column_of(self, role: str) -> str:
         return next((name for name, own in self.roles().items() if own == role), "")

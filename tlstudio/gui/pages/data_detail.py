@@ -51,6 +51,8 @@ class DetailView(QWidget):
         row.addWidget(frame, 1)
         area, column = scrolled()
         area.setFixedWidth(316)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setAccessibleName("Details")
         column.setContentsMargins(0, 0, 12, 0)
         self.label = LabelCard()
         self.label.masks.changed.connect(self._on_masks)

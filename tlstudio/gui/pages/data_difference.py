@@ -36,9 +36,9 @@ class DifferenceCard(Card):
         self.body.addLayout(row)
         self.note = muted_label()
         self.body.addWidget(self.note)
-        self.table = QTableWidget(0, 4)
+        self.table = QTableWidget(0, 2)
         self.table.setAccessibleName("Items that differ")
-        self.table.setHorizontalHeaderLabels(["Item", "What", "Before", "After"])
+        self.table.setHorizontalHeaderLabels(["Item", "Change"])
         self.table.setShowGrid(False)
         self.table.setWordWrap(False)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -49,9 +49,7 @@ class DifferenceCard(Card):
         self.table.verticalHeader().setDefaultSectionSize(32)
         header = self.table.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 96), (2, 120), (3, 120)):
-            self.table.setColumnWidth(column, width)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.itemActivated.connect(self._on_activated)
         self.body.addWidget(self.table, 1)
         self.more = small_label()
@@ -82,10 +80,10 @@ class DifferenceCard(Card):
         self.body.setAlignment(Qt.AlignmentFlag(0) if total else Qt.AlignmentFlag.AlignTop)
         self.table.setRowCount(len(found.items))
         for line, item in enumerate(found.items):
-            cells = (item.path, item.what, _word(item.what, item.before), _word(item.what, item.after))
+            cells = (item.path, _change(item.what, item.before, item.after))
             for column, words in enumerate(cells):
                 cell = QTableWidgetItem(words)
-                cell.setToolTip(words)
+                cell.setToolTip(f"{words}\n{item.what}")
                 cell.setData(Qt.ItemDataRole.UserRole, item.item_id)
                 self.table.setItem(line, column, cell)
         self.more.setText(f"The first {len(found.items):,} of {total:,} changes are listed.")
@@ -103,5 +101,8 @@ class DifferenceCard(Card):
         self.opened.emit(int(cell.data(Qt.ItemDataRole.UserRole)))
 
 
-def _word(what: str, value: str) -> str:
-    return PART_NAMES.get(value, value) if what in ("moved", "excluded", "restored") else value
+def _change(what: str, before: str, after: str) -> str:
+    """``cardboard → glass``, ``training → excluded``, ``added``."""
+    if what in ("moved", "excluded", "restored"):
+        before, after = PART_NAMES.get(before, before), PART_NAMES.get(after, after)
+    return f"{before} → {after}" if before and after else what

@@ -1,6 +1,7 @@
 """Which items are shown, and in which order: a search field, pills, and a chip for each further condition."""
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -84,6 +85,9 @@ class FilterBar(QWidget):
         column.addLayout(self._second)
         column.addWidget(self.chip_row)
         self.setMinimumWidth(240)
+        chain = (self.search, self.split, self.label, self.more, self.sort, self.view)
+        for one, following in itertools.pairwise(chain):
+            QWidget.setTabOrder(one, following)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

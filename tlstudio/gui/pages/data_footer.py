@@ -32,6 +32,10 @@ class DataFooter(QWidget):
         self.note.setObjectName("small")
         self.undo = link_button("Undo")
         self.redo = link_button("Redo")
+        for made in (self.undo, self.redo):  # so that nothing jumps when there is something to take back
+            policy = made.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            made.setSizePolicy(policy)
         self.relabel.clicked.connect(self.relabel_asked)
         self.exclude.clicked.connect(self.exclude_asked)
         self.move_button.clicked.connect(self._on_move)
@@ -70,7 +74,9 @@ class DataFooter(QWidget):
     def show_count(self, count: int, selected: int, loading: bool) -> None:
         shown = "Reading…" if loading and not count else self._kind.count(count)
         self.count.setText(f"{selected:,} of {shown} selected" if selected > 1 else shown)
-        self.setEnabled(bool(count) or not loading)
+        self.relabel.setEnabled(bool(count) and self._kind.keyed)
+        self.move_button.setEnabled(bool(count))
+        self.exclude.setEnabled(bool(count))
 
     def show_editing(self, editing: DataEditing) -> None:
         undo, redo = editing.undoable, editing.redoable

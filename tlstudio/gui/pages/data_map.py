@@ -107,7 +107,7 @@ class MapView(DataView):
             row.addWidget(one)
         card.body.addLayout(row)
         whole.addWidget(card, 1)
-        side = Card("What is what")
+        self.legend_card = side = Card("What is what")
         side.setFixedWidth(240)
         self.legend = Legend()
         self.legend.toggled.connect(self.plot.show_only)
@@ -234,6 +234,7 @@ class MapView(DataView):
             found = self.grouping()
             self.plot.show_groups(found.groups, found.looks)
             self.legend.show_grouping(found)
+            self.legend_card.set_title(found.title)
 
     # ---- points
 

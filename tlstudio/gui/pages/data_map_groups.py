@@ -26,11 +26,12 @@ BINS = 5  # of numbers
 
 @dataclasses.dataclass(frozen=True)
 class Grouping:
-    """``groups [N]`` index into ``names`` and ``looks``."""
+    """``groups [N]`` index into ``names`` and ``looks``; ``title`` says what the names are of."""
 
     groups: npt.NDArray[np.int64]
     names: list[str]
     looks: list[Look]
+    title: str = "What is what"
 
     @property
     def counts(self) -> list[int]:
@@ -40,6 +41,8 @@ class Grouping:
 def by_class(items: "list[Item]", dataset: "DatasetInfo") -> Grouping:
     if dataset.task == "regression":
         return _by_number(items, dataset)
+    if dataset.task == "segmentation":  # each has a mask of its own
+        return Grouping(np.zeros(len(items), np.int64), ["With a mask"], [Look.of(0)])
     labels = [item.label or "no label" for item in items]
     counted = Counter(labels)
     common = [name for name, _ in counted.most_common(MOST if len(counted) <= MOST else MOST - 1)]
@@ -79,9 +82,9 @@ def _by_number(items: "list[Item]", dataset: "DatasetInfo") -> Grouping:
     edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, BINS + 1))) if len(numbers) else np.array([0.0])
     groups = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, max(0, len(edges) - 2))
     name = dataset.class_names[0] if dataset.class_names else "value"
-    names = [f"{name} {low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
-    names = names or [f"{name} {edges[0]:g}"]
-    return Grouping(groups.astype(np.int64), names, [Look.of(index) for index in range(len(names))])
+    names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
+    names = names or [f"{edges[0]:g}"]
+    return Grouping(groups.astype(np.int64), names, [Look.of(index) for index in range(len(names))], name)
 
 
 class Legend(QListWidget):

@@ -28,7 +28,7 @@ class OneItem(QObject):
         view.typed.connect(browser.actions_.type_key)
         view.delete_pressed.connect(browser.actions_.exclude)
         view.label.picked.connect(browser.actions_.relabel)
-        view.label.menu_asked.connect(browser.open_classes)
+        view.label.menu_asked.connect(browser.menu.open_classes)
         view.label.numbers_given.connect(browser.actions_.give_numbers)
 
     @property

@@ -23,7 +23,7 @@ class ProblemsView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.card = Card("Files that were left out")
-        back = button("Back to the pictures", "arrow-left")
+        back = button("Back to the data", "arrow-left")
         back.clicked.connect(self.closed)
         self.card.header.addWidget(back)
         self.model = ProblemsModel(self)

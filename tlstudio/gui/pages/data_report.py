@@ -23,6 +23,11 @@ class Finding:
     def words(self) -> str:
         return self.kind.replace("-", " ").replace("_", " ")
 
+    @property
+    def mark(self) -> str:
+        """Of one item."""
+        return self.words.removesuffix("s") if not self.words.endswith("ss") else self.words
+
 
 @dataclasses.dataclass(frozen=True)
 class Report:
@@ -59,8 +64,8 @@ def report_of(project: "Project", dataset: str, numbers: bool) -> Report:
             if not isinstance(identifier, int) or len(marks) >= _MARKED:
                 continue
             note = str(item.get("note") or "")
-            if finding.tone != "accent" or identifier not in marks:
-                marks.setdefault(identifier, (tone, note if 0 < len(note) <= _SHORT else finding.words))
+            if tone != "accent":  # what is merely worth knowing marks no single item
+                marks.setdefault(identifier, (tone, note if 0 < len(note) <= _SHORT else finding.mark))
             score = item.get("score")
             if isinstance(score, int | float):
                 scores[identifier] = max(scores.get(identifier, float("-inf")), float(score))

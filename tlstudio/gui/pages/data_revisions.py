@@ -61,7 +61,7 @@ class RevisionsView(DataView):
         header = self.table.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((0, 48), (2, 84), (3, 84)):
+        for column, width in ((0, 44), (2, 80), (3, 60)):
             self.table.setColumnWidth(column, width)
         self.table.itemSelectionChanged.connect(self._on_selected)
         card.body.addWidget(self.table, 1)

@@ -36,6 +36,8 @@ class DataSide(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         area, column = scrolled()
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it takes the focus
+        area.setAccessibleName("Classes, findings and split")
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(area)

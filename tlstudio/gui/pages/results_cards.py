@@ -85,7 +85,7 @@ class MetricCards(QWidget):
             return []
         value, name = min(known)
         title = next(title for one, title, _ in FIGURES[split.task] if one == key)
-        beside = f"{title if title.isupper() or title[1:].isupper() else title.lower()} {value:.2f}"
+        beside = f"{title.lower() if title[1:].islower() else title} {value:.2f}"
         tip = f"What the model does worst, by {title}"
         return [_MetricCard(_WORST.get(split.task, "Weakest class"), name, beside, "", tip)]
 

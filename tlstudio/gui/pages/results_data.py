@@ -27,7 +27,7 @@ FIGURES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("support", "Items", "How many of the split have this label"),
     ),
     "regression": (
-        ("mae", "Mean error", "Mean of the absolute error, in the unit of the values"),
+        ("mae", "MAE", "Mean of the absolute error, in the unit of the values"),
         ("rmse", "RMSE", "Root of the mean squared error: large errors weigh more"),
         ("r2", "R²", "Share of the variance that is explained"),
         ("bias", "Bias", "Mean of prediction minus truth: above zero, it says too much"),

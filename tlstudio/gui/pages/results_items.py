@@ -105,8 +105,8 @@ class SplitItems:
         elif self.task == "multilabel" and label >= 0:
             probability = float(sigmoid(self.outputs[row, label]))
             sure = _percent(probability)
-        elif self.task == "regression":
-            sure = ", ".join(f"{error:+.3g}" for error in self.outputs[row] - self.targets[row])
+        elif self.task == "regression" and len(self.class_names) == 1:
+            sure = f"{self.outputs[row, 0] - self.targets[row, 0]:+.3g}"
         predicted = self.predicted[row]
         if self.task == "segmentation":
             predicted = f"IoU {iou_of(self.outputs[row])[0]:.2f}"

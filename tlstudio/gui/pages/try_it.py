@@ -8,6 +8,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QSplitter, QWidget
 
 from tlstudio.api.events import Event, Failed, Finished
+from tlstudio.gui import icons
 from tlstudio.gui.pages.data_words import Previewer
 from tlstudio.gui.pages.run_chooser import RunChooser, with_model
 from tlstudio.gui.pages.try_guess import TYPED, answers
@@ -32,6 +33,9 @@ from tlstudio.gui.widgets.kit import (
 __all__ = ["PICTURES", "TryPage", "answers"]
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+_ICONS = {"image": "image", "audio": "sound", "text": "text", "video": "film"}
 
 
 class TryPage(Page):
@@ -79,6 +83,7 @@ class TryPage(Page):
         self.preview = TryPreview(session.background)
         panes = QSplitter(Qt.Orientation.Horizontal)
         panes.setChildrenCollapsible(False)
+        panes.setHandleWidth(14)
         panes.addWidget(self.list)
         panes.addWidget(self.preview)
         panes.setSizes([6000, 5000])
@@ -154,6 +159,7 @@ class TryPage(Page):
         self.list.thumbnails.set_preview(preview)
         self.preview.set_kind(subject.task, subject.modality, preview)
         self.open_samples.setText(f"Open {many}…")
+        self.open_samples.setIcon(icons.icon(_ICONS.get(subject.modality, "file"), "on_accent"))
         self.open_samples.setAccessibleName(f"Open {many}")
         self.drop_here.title.setText(f"Drop {many} here")
         self._noun = one

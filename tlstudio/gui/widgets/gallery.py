@@ -71,7 +71,7 @@ class Gallery(ItemsView):
                 painter,
                 area,
                 item,
-                self.thumbnails.fitted(key, inner, gallery_cell.RADIUS) if key else None,
+                self.thumbnails.fitted(key, inner, gallery_cell.RADIUS, self.devicePixelRatioF()) if key else None,
                 look=self.look,
                 broken=bool(key) and self.thumbnails.is_broken(key),
                 selected=index in self.selection,

@@ -61,9 +61,9 @@ def paint(
     elif item is not None and broken:
         _named(painter, frame, look.icon, item.path)
     if item is not None:
-        _chips(painter, frame, item, look)
         if item.split == "excluded":
             _veil(painter, frame)
+        _chips(painter, frame, item, look)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     if selected or current:
         painter.setPen(QPen(tokens.color("accent"), 3))
@@ -136,12 +136,12 @@ def _veil(painter: QPainter, frame: QRectF) -> None:
     """What is excluded is pale and hatched: seen at a glance, without colour."""
     tokens = theme.tokens()
     pale = tokens.color("background")
-    pale.setAlpha(150)
+    pale.setAlpha(165)
     clip = QPainterPath()
     clip.addRoundedRect(frame, RADIUS, RADIUS)
     painter.save()
     painter.setClipPath(clip)
-    painter.fillRect(frame.adjusted(0, 30, 0, -30), pale)
+    painter.fillRect(frame, pale)
     lines = tokens.color("muted")
     lines.setAlpha(90)
     painter.setPen(QPen(lines, 1))

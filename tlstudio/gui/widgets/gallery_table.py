@@ -239,7 +239,8 @@ class ItemsTable(ItemsView):
 
     def _paint_preview(self, painter: QPainter, frame: QRectF, item: "Item") -> None:
         key = self.thumbnails.key_of(item)
-        pixmap = self.thumbnails.fitted(key, QSize(_PICTURE, _PICTURE), 4) if not item.caption else None
+        size, ratio = QSize(_PICTURE, _PICTURE), self.devicePixelRatioF()
+        pixmap = self.thumbnails.fitted(key, size, 4, ratio) if not item.caption else None
         if pixmap is None:
             sign = QRectF(frame.center().x() - 8, frame.center().y() - 8, 16, 16)
             icons.paint(painter, self.icon, sign, "muted")

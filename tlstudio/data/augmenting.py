@@ -97,8 +97,9 @@ class _Painter:
         }
 
     def row(self, item: "Item", variants: int) -> dict[str, Any]:
+        label = "" if self._what.pixels else item.label  # a mask is shown, and has no name
         row: dict[str, Any] = {
-            "id": item.id, "path": item.path, "label": "" if self._what.pixels else item.label, "place": item.place(self._manifest.root),
+            "id": item.id, "path": item.path, "label": label, "place": item.place(self._manifest.root),
             "evaluated": "", "variants": [], "text": False, "problem": "",
         }  # fmt: skip
         if item.id not in self._position:

@@ -84,7 +84,7 @@ def _verified(case: Case, candidates: list[tuple[int, int]], likeness: Likeness)
     """Those that are one photograph."""
     stage = case.stage("Verifying near duplicates", "pairs")
     meter = stage.meter(len(candidates))
-    most = max(_FRUITLESS, len(case.records) // 4)
+    most = max(_FRUITLESS, len(case.records) // 10)
     found: list[tuple[int, int]] = []
     fruitless = 0
     try:

@@ -17,7 +17,8 @@ from tlstudio.project.publishing import change_counts, target_ids
 from tlstudio.project.records import PARTS, SPLITS, Change, RevisionInfo
 from tlstudio.project.schema import OPEN_ENDED
 
-_NOW = f"to_revision = {OPEN_ENDED}"
+# The plus keeps SQLite from the indices by class and split, along which it would read all items for a few.
+_NOW = f"+s.to_revision = {OPEN_ENDED}"
 # Of each item that changes: what it becomes; no target: it leaves the data set.
 _WANTED = """
 CREATE TEMP TABLE IF NOT EXISTS wanted (item_id INTEGER PRIMARY KEY, target_id INTEGER, split INTEGER);
@@ -116,16 +117,14 @@ class Editing:
         db.executemany("INSERT OR REPLACE INTO temp.wanted VALUES (?, ?, ?)", wanted)
         query = (
             "SELECT w.item_id FROM temp.wanted w LEFT JOIN item_states s ON s.dataset_id = ? AND s.item_id = w.item_id"
-            f" AND s.{_NOW} WHERE s.item_id IS NULL LIMIT 1"
+            f" AND {_NOW} WHERE s.item_id IS NULL LIMIT 1"
         )
         unknown = db.execute(query, (row.id,)).fetchone()
         if unknown:
             raise DataError(f"The data set '{row.name}' has no item {unknown[0]} (any more). Look at it again.")
-        db.execute(
-            "UPDATE temp.wanted SET target_id = COALESCE(wanted.target_id, s.target_id),"
-            f" split = COALESCE(wanted.split, s.split) FROM item_states s WHERE s.dataset_id = {row.id}"
-            f" AND s.item_id = wanted.item_id AND s.{_NOW}"
-        )
+        of_item = f"FROM item_states s WHERE s.dataset_id = {row.id} AND s.item_id = wanted.item_id AND {_NOW}"
+        for column in ("target_id", "split"):
+            db.execute(f"UPDATE temp.wanted SET {column} = (SELECT s.{column} {of_item}) WHERE wanted.{column} IS NULL")
 
     def _said(self, db: sqlite3.Connection, row: Row, revision: int) -> tuple[str, int]:
         query = "SELECT split_note, warned FROM revisions WHERE dataset_id = ? AND revision = ?"
@@ -135,7 +134,7 @@ class Editing:
     def _apply(self, db: sqlite3.Connection, row: Row, made: _Revision) -> RevisionInfo:
         total = fingerprints.accumulator(db, row)
         new = row.revision + 1
-        now = f"s.dataset_id = {row.id} AND s.{_NOW}"
+        now = f"s.dataset_id = {row.id} AND {_NOW}"
         db.execute(
             "DELETE FROM temp.wanted WHERE EXISTS (SELECT 1 FROM item_states s WHERE s.item_id = wanted.item_id AND"
             f" {now} AND s.target_id = wanted.target_id AND s.split = wanted.split)"

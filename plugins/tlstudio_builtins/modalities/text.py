@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ class Text:
 
 def fingerprint(text: str) -> int:
     """63 bits that texts share which differ but in case, spaces and punctuation."""
-    plain = "".join(character for character in text.casefold() if character.isalnum())
+    plain = "".join(character for character in unicodedata.normalize("NFKC", text).casefold() if character.isalnum())
     return int.from_bytes(hashlib.blake2b((plain or text).encode(), digest_size=8).digest(), "big") >> 1
 
 

@@ -96,11 +96,13 @@ class ItemsModel(QObject):
         project: "Project",
         pages: list[int],
         find: tuple[int, int, int] | None,
-        done: Callable[[_Loaded], None],
+        done: "Callable[[_Loaded | None], None]",
     ) -> None:
         generation, dataset, wanted = self._generation, self.dataset, self.filter
 
-        def read() -> _Loaded:
+        def read() -> _Loaded | None:
+            if generation != self._generation:  # while it waited for its turn, something else was asked for
+                return None
             view = project.view(dataset, wanted)
             count = view.count
             found = {page: view.page(page * PAGE, PAGE) for page in pages if page * PAGE < count or page == 0}
@@ -174,14 +176,14 @@ class ItemsModel(QObject):
 
         self._background.submit(lambda: (generation, page, view.page(page * PAGE, PAGE)), self._on_page, failed)
 
-    def _on_counted(self, answer: _Loaded) -> None:
-        if answer.generation == self._generation:
+    def _on_counted(self, answer: _Loaded | None) -> None:
+        if answer is not None and answer.generation == self._generation:
             self._view, self.count, self.loading = answer.view, answer.count, False
             self._pages.update(answer.pages)
             self.reset.emit()
 
-    def _on_refreshed(self, answer: _Loaded) -> None:
-        if answer.generation != self._generation:
+    def _on_refreshed(self, answer: _Loaded | None) -> None:
+        if answer is None or answer.generation != self._generation:
             return
         self._forget()
         self._view, self.count = answer.view, answer.count

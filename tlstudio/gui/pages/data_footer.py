@@ -72,7 +72,7 @@ class DataFooter(QWidget):
         self.show_note("")
 
     def show_count(self, count: int, selected: int, loading: bool) -> None:
-        shown = "Reading…" if loading and not count else self._kind.count(count)
+        shown = "Looking…" if loading else self._kind.count(count)
         self.count.setText(f"{selected:,} of {shown} selected" if selected > 1 else shown)
         self.relabel.setEnabled(bool(count) and self._kind.keyed)
         self.move_button.setEnabled(bool(count))

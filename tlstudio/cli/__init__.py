@@ -30,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="From a folder of pictures to a verified model file. Without a command: the desktop application.",
+    help="From pictures, sounds or texts to a verified model file. Without a command: the desktop application.",
 )
 app.add_typer(project.app, name="project")
 data_files.register(data.app)

@@ -55,7 +55,7 @@ def info(path: ProjectPath, json: Json = False) -> None:
         say(f"{project.name} ({project.path})")
         for d in datasets:
             say(
-                f"  data set {d.name}: {d.profile.items:,} pictures in {len(d.class_names)} classes, "
+                f"  data set {d.name}: {d.profile.items:,} items in {len(d.class_names)} classes, "
                 f"revision {d.revision}"
             )
         for run in runs:

@@ -23,7 +23,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
 Engine = Annotated[str, typer.Option("--engine", help="One of 'tlstudio engines'.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
 Precision = Annotated[str, typer.Option("--precision", help="auto, float32, bfloat16.")]
-Workers = Annotated[int, typer.Option("--workers", help="Processes that load pictures; -1: chosen.")]
+Workers = Annotated[int, typer.Option("--workers", help="Processes that load samples; -1: chosen.")]
 Beside = Annotated[bool, typer.Option("--beside", help="Train even while another run has the device.")]
 
 

@@ -231,7 +231,7 @@ def _split(
     task = source.task.load()(TaskInfo(class_names=tuple(class_names)))
     for position, stratum in enumerate(task.strata(values)):
         items[position] = items[position]._replace(label=stratum)
-    result = split(items, plan, seed)
+    result = split(items, plan, seed, classes=source.task.label == "class")
     number = {name: position for position, name in enumerate(SPLITS)}
     staging.assign((number[name], item_id) for name, item_id in zip(result.splits[there:], ids, strict=True))
     return result

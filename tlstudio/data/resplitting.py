@@ -53,7 +53,8 @@ def resplit(
 ) -> "tuple[SplitResult, RevisionInfo]":  # fmt: skip
     """Splits all items that are not excluded, as if they were imported now, and makes a revision of it.
 
-    ``splits`` as in :func:`tlstudio.data.splitting.parse_plan` (``folders`` is not possible: what the source said is
+    ``near``: near duplicates stay together, those that the doctor has found included. ``splits`` as in
+    :func:`tlstudio.data.splitting.parse_plan` (``folders`` is not possible: what the source said is
     in the first revision); ``group_by``: a column of the data set's source, or a pattern with one group that is
     looked for in the path; empty keeps the groups of the import. ``time_by``: the column with the time.
     Raises ``StudioError``; the data set is then as it was.
@@ -74,7 +75,9 @@ def resplit(
     _refuse_unknown(dataset, group_by, time_by, items)
     for position, stratum in enumerate(_strata(project, dataset, values)):
         items[position] = items[position]._replace(label=stratum)
-    result = split(items, plan, seed)
+    known = _known_copies(project, dataset, ids) if near else []
+    classes = project.dataset(dataset).task == "classification"
+    result = split(items, plan, seed, pairs=known, classes=classes)
     raise_if_stopped()
     revision = project.resplit(dataset, zip(ids, result.splits, strict=True), result.note, result.warnings)
     return result, revision
@@ -121,6 +124,13 @@ def _items(project: "Project", dataset: str, names: set[str]) -> "Iterator[tuple
         for item in view.page(offset, _PAGE):
             if item.split != "excluded":
                 yield item, columns.get(item.id, {})
+
+
+def _known_copies(project: "Project", dataset: str, ids: "array[int]") -> list[tuple[int, int]]:
+    """Positions of the near duplicates that the newest doctor's report names."""
+    report = project.report(dataset) or {}
+    place = {item_id: position for position, item_id in enumerate(ids)}
+    return [(place[a], place[b]) for a, b in report.get("pairs", ()) if a in place and b in place]
 
 
 def _strata(project: "Project", dataset: str, values: list[str]) -> list[str]:

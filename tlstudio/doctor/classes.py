@@ -92,7 +92,7 @@ def _measuring(case: Case) -> list[Finding]:
         else:
             sentence = f"{has}: an accuracy of 90 % would be known only to ± {100 * width:.0f} points (95 % interval)."
         advice = (
-            "Compare methods over several seeds or by k-fold (kfold:5:0 to kfold:5:4), and believe no difference that "
+            "Compare methods over several seeds or by k-fold (kfold:5:1 to kfold:5:5), and believe no difference that "
             "is smaller than that."
         )
         found.append(finding("few-test-items", "warning" if width > _VERY_WIDE else "note", sentence, advice, [], test))

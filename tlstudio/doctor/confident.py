@@ -48,13 +48,15 @@ def thresholds(probabilities: Matrix, labels: Ints) -> npt.NDArray[np.float64]:
 
 
 def suspects(probabilities: Matrix, labels: Ints) -> Suspects:
-    """The off-diagonal of the confident joint. ``probabilities [N, C]``, ``labels [N]``. No threshold is above
-    ``_SURE``: where a data set is easy to learn, the mean is so high that wrong labels stay below it.
+    """The off-diagonal of the confident joint, without the items whose label is still the most probable one.
+
+    ``probabilities [N, C]``, ``labels [N]``. No threshold is above ``_SURE``: where a data set is easy to learn, the
+    mean is so high that wrong labels stay below it.
     """
     reached = probabilities >= np.minimum(thresholds(probabilities, labels), _SURE)[None, :]
     looks = np.where(reached, probabilities, -1.0).argmax(1)
     enough = np.bincount(labels, minlength=probabilities.shape[1]) >= FEWEST
-    wrong = reached.any(1) & (looks != labels) & enough[labels]
+    wrong = reached.any(1) & (looks != labels) & (probabilities.argmax(1) != labels) & enough[labels]
     return _ranked(np.flatnonzero(wrong), looks, suspicion(probabilities, labels), probabilities, labels)
 
 

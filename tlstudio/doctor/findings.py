@@ -28,7 +28,7 @@ class Finding(TypedDict):
 
 
 class Report(TypedDict):
-    """``skipped``: sentences about what was not looked at, and why. ``healthy``: nothing but notes was found."""
+    """``pairs``: ids of items that are near duplicates. ``skipped``: sentences about what was not looked at, and why. ``healthy``: nothing but notes was found."""
 
     dataset: str
     revision: int
@@ -42,6 +42,7 @@ class Report(TypedDict):
     weights: str
     against: str
     findings: list[Finding]
+    pairs: list[list[int]]
     skipped: list[str]
     seconds: float
 

@@ -105,6 +105,7 @@ def examine(
         "weights": features.weights if features else "",
         "against": against,
         "findings": findings,
+        "pairs": [[case.records[a].id, case.records[b].id] for a, b in pairs.tolist()],
         "skipped": case.skipped,
         "seconds": round(time.monotonic() - began, 3),
     }

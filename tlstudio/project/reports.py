@@ -45,9 +45,9 @@ class Reports:
     def newest(self, name: str) -> dict[str, Any] | None:
         with self._database.connection() as connection:
             row = lookup.row_of(connection, self._folder, name)
-            found = connection.execute("SELECT report FROM reports WHERE dataset_id = ?", (row.id,)).fetchone()
-        report: dict[str, Any] | None = json.loads(zlib.decompress(found[0])) if found else None
-        return report
+            query = "SELECT report, created FROM reports WHERE dataset_id = ?"
+            found = connection.execute(query, (row.id,)).fetchone()
+        return {**json.loads(zlib.decompress(found[0])), "created": found[1]} if found else None
 
 
 def stamp(connection: sqlite3.Connection, row: Row) -> float:

@@ -1,4 +1,4 @@
-"""Every task and every modality: imported, learnt by both methods, evaluated and exported; small, but all of it real."""
+"""Every task and every modality: imported, learnt by both methods, evaluated and exported; small, but all real."""
 
 import json
 import shutil

@@ -12,8 +12,8 @@ from tlstudio.training.averaging import WeightAverage
 from tlstudio.training.batch_norm import freeze_all_but, set_training_modes
 from tlstudio.training.modules import Classifier, StandardizedLinear
 from tlstudio.training.schedule import factor
-from tlstudio_builtins.tasks.solvers import fit_logistic
 from tlstudio_builtins.methods.mixing import mix
+from tlstudio_builtins.tasks.solvers import fit_logistic
 
 
 def _network() -> Classifier:

@@ -31,7 +31,7 @@ from tlstudio.api.errors import (
     UsageError,
     WeightsError,
 )
-from tlstudio.api.exporter import Exporter, ExporterDescriptor, ModelCard, Predictor
+from tlstudio.api.exporter import Exporter, ExporterDescriptor, InputSpec, ModelCard, Predictor
 from tlstudio.api.hookspecs import hookimpl
 from tlstudio.api.method import (
     Batch,
@@ -73,6 +73,7 @@ __all__ = [
     "FeatureLevel",
     "FormatDescriptor",
     "GroupsByColumn",
+    "InputSpec",
     "Label",
     "Looks",
     "Mask",

@@ -1,4 +1,4 @@
-"""``tlstudio backbones | methods | metrics | formats | exporters | engines | tasks | modalities``: what the plugins offer."""
+"""``tlstudio backbones | methods | metrics | formats | ...``: what the plugins offer."""
 
 from typing import Any
 

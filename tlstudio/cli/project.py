@@ -55,8 +55,7 @@ def info(path: ProjectPath, json: Json = False) -> None:
         say(f"{project.name} ({project.path})")
         for d in datasets:
             say(
-                f"  data set {d.name}: {d.profile.items:,} items in {len(d.class_names)} classes, "
-                f"revision {d.revision}"
+                f"  data set {d.name}: {d.profile.items:,} items in {len(d.class_names)} classes, revision {d.revision}"
             )
         for run in runs:
             say(f"  run {run.id}: {run.method} of {run.backbone} on {run.dataset}, {run.state}")

@@ -28,7 +28,9 @@ class Finding(TypedDict):
 
 
 class Report(TypedDict):
-    """``pairs``: ids of items that are near duplicates. ``skipped``: sentences about what was not looked at, and why. ``healthy``: nothing but notes was found."""
+    """``pairs``: ids of items that are near duplicates. ``skipped``: sentences about what was not looked at, and why.
+    ``healthy``: nothing but notes was found.
+    """
 
     dataset: str
     revision: int

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tlstudio.api.events import Event
-from tlstudio.doctor import confident, crossval
+from tlstudio.doctor import confident, crossval, domain
 from tlstudio.doctor.case import Case
 from tlstudio.doctor.features import Features
 from tlstudio.doctor.findings import Finding, FoundItem, finding
@@ -15,6 +15,7 @@ from tlstudio.doctor.findings import Finding, FoundItem, finding
 _FAR = 4.0  # robust standard deviations of a residual
 _FEWEST = 20  # items, below which nothing can be learnt of them
 _GOOD = 0.9  # accuracy from which on a contradiction means something
+_TELLS = 0.75  # area under the curve of a label, below which its suspects are mostly right
 _WEAK = 0.5  # accuracy below which the suspicion itself is weak
 
 Ints = npt.NDArray[np.int64]
@@ -64,18 +65,25 @@ def _several(case: Case, features: Features, bonds: Ints) -> Generator[Event, No
     stage = case.stage("Learning which labels fit", "folds")
     worst = np.zeros(len(present))
     notes: dict[int, list[str]] = {}
+    untold: list[str] = []
     for column, name in enumerate(case.info.class_names):
         labels = present[:, column].astype(np.int64)
         if min(labels.sum(), len(labels) - labels.sum()) < confident.FEWEST:
             continue
         key = features.key(case, "label-errors", name, case.values, folds.tolist())
         rows = yield from crossval.probabilities(features.for_models, labels, folds, stage, key)
+        if domain.auc(rows[labels == 0, 1], rows[labels == 1, 1]) < _TELLS:
+            untold.append(name)
+            continue
         for p, other, score, _, theirs in zip(*confident.suspects(rows, labels), strict=True):
             what = "seems to be there and is not labelled" if other else "is labelled and does not seem to be there"
             notes.setdefault(int(p), []).append(f"{name} {what} ({100 * theirs:.0f} %).")
             worst[p] = max(worst[p], score)
     order = sorted(notes, key=lambda p: (-worst[p], p))
     listed = [case.item(int(features.positions[p]), " ".join(notes[p]), worst[p]) for p in order]
+    if untold:
+        names = ", ".join(untold[:5]) + (" and others" if len(untold) > 5 else "")
+        case.skipped.append(f"Wrong labels of {names}: the features tell too little of them.")
     return _finding(case, listed, "")
 
 

@@ -1,5 +1,6 @@
 """The application: QApplication, theme, window; everything slow begins after the first paint."""
 
+import gc
 import logging
 import logging.handlers
 import os
@@ -18,6 +19,8 @@ from tlstudio.gui.messages import ExceptionHook
 from tlstudio.gui.session import Session
 
 log = logging.getLogger("tlstudio")
+
+_LOADED_MS = 5_000  # after which plugins and the first page are there
 
 
 def build_window(session: Session) -> MainWindow:
@@ -86,6 +89,8 @@ def main(project: str | None = None, *, safe_mode: bool = False, demo: str = "")
     startup = Startup(session, window, project, demo)
     window.show()
     QTimer.singleShot(0, startup.begin)
+    # What is loaded by then stays loaded: looking through it for garbage would stop the window for 60 ms at times.
+    QTimer.singleShot(_LOADED_MS, gc.freeze)
     return application.exec()
 
 

@@ -47,6 +47,7 @@ class Answers:
             info=run.subject.info,
             metrics=self._registry.metrics(),
             seed=0,
+            train_items=len(run.manifest.splits["train"].paths),
         )
         return {"split": split, **entry}
 

@@ -14,8 +14,8 @@ def _imbalance() -> Imbalance:
         title="Unequal classes",
         help="auto: where the largest class is more than 5 times the smallest, logit adjustment for one class a "
         "sample, weights for rare labels; else none. class-balanced: weights by the effective number of samples. "
-        "focal: easy samples count less. positive-weight, asymmetric: for several labels. For pixels the Dice loss takes part in "
-        "any case.",
+        "focal: easy samples count less. positive-weight, asymmetric: for several labels. For pixels the Dice loss "
+        "takes part in any case.",
     )
     return chosen
 

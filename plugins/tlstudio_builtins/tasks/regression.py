@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tlstudio.api import DataError, Label, TaskInfo
 
-_STRATA = 10
+_STRATA, _FILLED = 10, 10  # at most so many, each with about so many items at least
 
 
 class Regression:
@@ -40,9 +40,10 @@ class Regression:
         return np.array([json.loads(value) for value in values], np.float32).reshape(len(values), self.outputs)
 
     def strata(self, values: Sequence[str]) -> list[str]:
-        """The tenth that the first number falls into."""
+        """The tenth that the first number falls into; of few items, wider parts."""
         first = np.array([json.loads(value)[0] for value in values], np.float64)
-        edges = np.unique(np.quantile(first, np.linspace(0, 1, _STRATA + 1)[1:-1])) if len(first) else first
+        parts = max(1, min(_STRATA, len(first) // _FILLED))
+        edges = np.unique(np.quantile(first, np.linspace(0, 1, parts + 1)[1:-1])) if len(first) else first
         return [str(number) for number in np.searchsorted(edges, first, side="right").tolist()]
 
     def decode(self, outputs: npt.NDArray[np.float32], top: int) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QWidget
 
 from tlstudio.api.events import Answered
-from tlstudio.gui.pages.try_it import PICTURES, answers
-from tlstudio.gui.pages.try_list import Guess, GuessList
+from tlstudio.gui.pages.try_guess import Guess, answers
+from tlstudio.gui.pages.try_list import GuessList
 from tlstudio.gui.plots.curves import is_share
 from tlstudio.gui.widgets.kit import Card, button, muted_label
 
@@ -31,7 +31,7 @@ class HoldingCard(Card):
         self.sentence = muted_label()
         self.evaluate = button("Evaluate now", "results", tip="Scores the model as it is now on the validation split.")
         self.try_picture = button(
-            "Try a picture…", "try", tip="Shows pictures to the model as it is now. Or drop them."
+            "Try a file…", "try", tip="Shows files to the model as it is now. Or drop them."
         )
         self.evaluate.clicked.connect(self.ask_evaluate)
         self.try_picture.clicked.connect(self._on_try)
@@ -97,7 +97,7 @@ class HoldingCard(Card):
             self.evaluate.setEnabled(True)
             self._say(error or scores(answer.result, titles))
         elif error:
-            waiting = [g.path for g in self.pictures.guesses.guesses if not g.top and not g.error]
+            waiting = self.pictures.guesses.waiting
             self.pictures.guesses.set_answers({path: Guess(path, error=error) for path in waiting})
         else:
             self.pictures.guesses.set_answers(answers(answer.result))
@@ -108,8 +108,7 @@ class HoldingCard(Card):
 
     @Slot()
     def _on_try(self) -> None:
-        pattern = " ".join(f"*{suffix}" for suffix in PICTURES)
-        names, _ = QFileDialog.getOpenFileNames(self, "Pictures", "", f"Pictures ({pattern});;All files (*)")
+        names, _ = QFileDialog.getOpenFileNames(self, "Files to try")
         self.ask_pictures(names)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -30,8 +30,6 @@ from tlstudio.gui.widgets.kit import (
     primary_button,
 )
 
-__all__ = ["PICTURES", "TryPage", "answers"]
-
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 

@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long examples take to make says something about the machine, not about what is tested.
+settings.register_profile("tlstudio", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("tlstudio")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

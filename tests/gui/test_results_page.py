@@ -21,11 +21,11 @@ from tlstudio.registry import Registry
 @pytest.fixture
 def results(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> ResultsPage:
     window.session.open_project(real_runs.copied_to(tmp_path))
-    qtbot.waitUntil(lambda: len(window.session.runs) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.session.runs) == 2, timeout=30_000)
     window.show_page("results")
     made = window.pages.page("results")
     assert isinstance(made, ResultsPage)
-    qtbot.waitUntil(lambda: made._results is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: made._results is not None, timeout=30_000)
     return made
 
 
@@ -56,16 +56,16 @@ def test_that_a_cell_shows_its_pictures_the_surest_first(results: ResultsPage, q
     counts = results._results.splits["test"].confusion  # type: ignore[union-attr]
     truth = int(counts.diagonal().argmax())
     results.body.matrix.choose(truth, truth)
-    qtbot.waitUntil(lambda: results.body.gallery.strip.count() == int(counts[truth, truth]), timeout=10_000)
+    qtbot.waitUntil(lambda: results.body.gallery.strip.count() == int(counts[truth, truth]), timeout=30_000)
     shots = results.body.gallery.strip.shots
     assert [s.probability for s in shots] == sorted((s.probability for s in shots), reverse=True)
     assert all(Path(shot.path).parent.name == shot.truth for shot in shots)
     assert "recognised" in results.body.gallery.title.text()
-    qtbot.waitUntil(lambda: results.body.gallery.strip.thumbnails.get(shots[0].sha256) is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: results.body.gallery.strip.thumbnails.get(shots[0].sha256) is not None, timeout=30_000)
     empty = np.argwhere(counts == 0)
     if len(empty):
         results.body.matrix.choose(*map(int, empty[0]))
-        qtbot.waitUntil(lambda: not results.body.gallery.panes.isVisible(), timeout=10_000)
+        qtbot.waitUntil(lambda: not results.body.gallery.panes.isVisible(), timeout=30_000)
         assert results.body.gallery.hint.text() == "No picture lies in this cell."
 
 

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from tlstudio.api import images_only
 from tlstudio.api.events import Failed, Finished
 from tlstudio.gui import estimate
 from tlstudio.gui.main_window import MainWindow
@@ -58,7 +59,10 @@ def test_that_the_summary_follows_the_choices(train: TrainPage) -> None:
     train.methods.select("fine-tuning")
     train.form.set_values({"epochs": 7})
     train.form.changed.emit()
-    assert train.headline.text() == "7 epochs on 26 pictures, validated on 5"
+    dataset = train.session.dataset()
+    assert dataset is not None
+    counts = dataset.split_counts
+    assert train.headline.text() == f"7 epochs on {counts['train']} pictures, validated on {counts['val']}"
     assert train.summary.text().startswith("roughly ")
     assert "--set epochs=7" in train.command_line
     assert train.command_line.endswith("--seed 0")
@@ -93,7 +97,8 @@ def test_that_a_method_that_cannot_be_used_is_grey_with_its_reason(train: TrainP
     sounds = dataclasses.replace(dataset, modality="audio")
     methods = MethodList()
     qtbot.addWidget(methods)
-    methods.set_methods(train.session.registry.methods(), sounds)
+    known = [dataclasses.replace(method, supports=images_only) for method in train.session.registry.methods()]
+    methods.set_methods(known, sounds)
     assert methods.current == ""
     assert not methods.select("fine-tuning")
     assert "audio" in methods.reason("fine-tuning")

@@ -41,7 +41,7 @@ def test_that_a_report_shows_ten_examples_and_no_odd_characters():
     listed = [item(n, f"new\nline \udce9 {n}.jpg", "a", "It is odd.") for n in range(1, 14)]
     report: Report = {
         "dataset": "d", "revision": 3, "items": 1234, "excluded": 2, "root": "/", "root_found": True, "healthy": False,
-        "quick": False, "backbone": "glyphnet", "weights": "bundled", "against": "",
+        "pairs": [], "quick": False, "backbone": "glyphnet", "weights": "bundled", "against": "",
         "findings": [finding("leaks", "problem", "13 pictures leak.", "Split anew.", listed)],
         "skipped": [], "seconds": 1.5,
     }  # fmt: skip

@@ -184,13 +184,13 @@ def test_that_a_sound_can_be_shorter_than_anything_that_was_trained_on(tmp_path:
     """Empty and tiny sounds are refused or padded, never a traceback."""
     for label in ("a", "b"):
         (tmp_path / "data" / label).mkdir(parents=True)
-        for number in range(6):
+        for number in range(10):
             with wave.open(str(tmp_path / "data" / label / f"{number}.wav"), "wb") as sound:
                 sound.setnchannels(1)
                 sound.setsampwidth(2)
                 sound.setframerate(8000)
                 size = 0 if number == 0 else 40 if number == 1 else 4000
-                tone = np.sin(np.arange(size) * (0.1 if label == "a" else 0.4)) * 9000
+                tone = np.sin(np.arange(size) * (0.1 + 0.01 * number if label == "a" else 0.4)) * (9000 - number)
                 sound.writeframes(tone.astype("<i2").tobytes())
     Project.create(tmp_path / "p.tlproj").close()
     arguments = {"project": str(tmp_path / "p.tlproj"), "source": str(tmp_path / "data"), "name": "tones"}

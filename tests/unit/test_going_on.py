@@ -259,7 +259,7 @@ def test_that_running_out_of_memory_halves_the_batch_and_keeps_the_effective_one
     assert isinstance(rest[-1], Finished)
     warnings = [m.text for m in _of(Message, events) if m.level == "warning"]
     assert len(warnings) == 1
-    assert "parts of at most 4 pictures" in warnings[0]
+    assert "parts of at most 4 samples" in warnings[0]
     assert not [m for m in _of(Message, rest) if m.level == "warning"], "after resuming it is still known"
     plain_losses = {f[1]: f[2] for f in history.facts(plain) if f[0] == "step"}
     losses = {f[1]: f[2] for f in history.facts(history.read(run_dir)) if f[0] == "step"}

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Facts:
     """What reading a sample has told. ``width`` and ``height``: in pixels as displayed (pictures, films); of a sound
     ``width`` is its duration in milliseconds and ``height`` its sample rate in Hz; of a text ``width`` is the number
-    of its characters, ``height`` that of its bytes in UTF-8. ``caption``: the first 300 characters of a text. ``phash``: 64 bits that near duplicates share
-    most of, or ``None``. ``meta``: more that is worth knowing (mode, channels, brightness 0 to 1, codec).
+    of its characters, ``height`` that of its bytes in UTF-8. ``caption``: the first 300 characters of a text.
+    ``phash``: 63 bits that near duplicates share most of, or ``None``. ``meta``: more that is worth knowing (mode,
+    channels, brightness 0 to 1, codec).
     """
 
     width: int

@@ -132,9 +132,7 @@ def split(
     fixed = any(item.fixed for item in items)
     lacking = _set_aside(contents, clusters, chosen, seed) if use_given and not fixed else []
     splits = [SPLITS[number] for number in chosen[clusters.of].tolist()]
-    for position, item in enumerate(items):
-        if item.fixed and item.given:
-            splits[position] = item.given
+    _beside_what_is_fixed(items, splits)
     return SplitResult(
         splits,
         _note(items, clusters, plan, seed, use_given, int(was_free[clusters.of].sum()), lacking, times),
@@ -185,6 +183,22 @@ def _given(items: Sequence[SplitItem], clusters: Clusters, use_given: bool) -> N
     decisive = np.where(votes[1].any(1)[:, None], votes[1] > 0, votes[0])
     best = len(SPLITS) - 1 - decisive[:, ::-1].argmax(1)
     return np.where(decisive.any(1), best, -1)
+
+
+def _beside_what_is_fixed(items: Sequence[SplitItem], splits: list[str]) -> None:
+    """What is fixed stays. Where new items tie fixed ones of several splits together, a copy stands with its original,
+    else with its group.
+    """
+    held: dict[bytes | str, str] = {}
+    for item in items:
+        if item.fixed and item.given:
+            for tie in filter(None, (item.sha256, item.group)):
+                held[tie] = max(item.given, held.get(tie, ""), key=("", *SPLITS).index)
+    for position, item in enumerate(items) if held else ():
+        if item.fixed and item.given:
+            splits[position] = item.given
+        else:
+            splits[position] = held.get(item.sha256) or (item.group and held.get(item.group)) or splits[position]
 
 
 def _fill(contents: Contents, clusters: Clusters, chosen: Numbers, plan: SplitPlan, seed: int) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
@@ -24,7 +24,7 @@ SEARCHED = 10  # pages looked through for an item that has moved
 class _Loaded(NamedTuple):
     generation: int
     view: "ItemView"
-    count: int
+    items: int
     pages: "dict[int, list[Item]]"
     anchor: int  # the index of the item that was looked for; -1: it is not in the view any more
 
@@ -136,7 +136,7 @@ class ItemsModel(QObject):
         for rows in self._pages.values():
             for row in rows:
                 if row.id in changed:
-                    self._patched[row.id] = dataclasses.replace(self._shown(row), **changed[row.id])
+                    self._patched[row.id] = dataclasses.replace(self._shown(row), **dict[str, Any](changed[row.id]))
         self.arrived.emit(0, self.count)
 
     def unpatch(self) -> None:
@@ -178,7 +178,7 @@ class ItemsModel(QObject):
 
     def _on_counted(self, answer: _Loaded | None) -> None:
         if answer is not None and answer.generation == self._generation:
-            self._view, self.count, self.loading = answer.view, answer.count, False
+            self._view, self.count, self.loading = answer.view, answer.items, False
             self._pages.update(answer.pages)
             self.reset.emit()
 
@@ -186,7 +186,7 @@ class ItemsModel(QObject):
         if answer is None or answer.generation != self._generation:
             return
         self._forget()
-        self._view, self.count = answer.view, answer.count
+        self._view, self.count = answer.view, answer.items
         self._pages.update(answer.pages)
         self.anchored.emit(answer.anchor)
         self.refreshed.emit()

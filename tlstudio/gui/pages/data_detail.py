@@ -101,7 +101,7 @@ class DetailView(QWidget):
         self._meta = QFormLayout()
         self._meta.setHorizontalSpacing(14)
         self._meta.setVerticalSpacing(6)
-        self.neighbours = link_button("")
+        self.neighbours = link_button("More of its group")
         self.neighbours.clicked.connect(self._on_neighbours)
         self.history = small_label()
         copy = button("Copy the path", "copy")
@@ -173,12 +173,13 @@ class DetailView(QWidget):
         while self._meta.rowCount():
             self._meta.removeRow(0)
         for name, value in facts.meta[:40]:
-            words = ElidedLabel(value)
-            self._meta.addRow(_muted(name), words)
+            self._meta.addRow(_muted(name), ElidedLabel(value))
         others = facts.in_group - 1
         self.neighbours.setVisible(others > 0)
         if others > 0 and self.item is not None:
-            self.neighbours.setText(f"{self._kind.count(others)} more of its group".replace("&", "&&"))
+            words = f"{self._kind.count(others)} more of its group"
+            self.neighbours.setText(words.replace("&", "&&"))
+            self.neighbours.setAccessibleName(words)
         self.history.setText("\n".join(facts.history))
         self.history.setVisible(bool(facts.history))
 

@@ -123,6 +123,7 @@ def column_box(name: str, hint: str) -> QComboBox:
     field = box.lineEdit()
     if field is not None:
         field.setPlaceholderText(hint)
+        field.setAccessibleName(name)
     return box
 
 

@@ -85,9 +85,9 @@ class FilterBar(QWidget):
         column.addLayout(self._second)
         column.addWidget(self.chip_row)
         self.setMinimumWidth(240)
-        chain = (self.search, self.split, self.label, self.more, self.sort, self.view)
-        for one, following in itertools.pairwise(chain):
-            QWidget.setTabOrder(one, following)
+        chain: tuple[QWidget, ...] = (self.search, self.split, self.label, self.more, self.sort, self.view)
+        for before, after in itertools.pairwise(chain):
+            QWidget.setTabOrder(before, after)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -53,7 +53,9 @@ def report_of(project: "Project", dataset: str, numbers: bool) -> Report:
     bins = _bins(project, dataset) if numbers else ()
     if not isinstance(found, dict):
         return Report(dataset, warnings=warnings, bins=bins, latest=latest)
-    findings, marks, scores = [], {}, {}
+    findings: list[Finding] = []
+    marks: dict[int, tuple[str, str]] = {}
+    scores: dict[int, float] = {}
     for row in _rows(found):
         tone = _TONES.get(str(row.get("severity", "")), "warning")
         count = row.get("count", 0)

@@ -66,7 +66,8 @@ class SampleView(QWidget):
         self._item, self._shown, self._classes = item, shown, None
         self._asked += 1
         number, place = self._asked, item.place(dataset.root)
-        self.stack.currentWidget().setAccessibleName(f"{item.path}, {item.label}")
+        if (shown_now := self.stack.currentWidget()) is not None:
+            shown_now.setAccessibleName(f"{item.path}, {item.label}")
         read, show = self._reader(item, place)
 
         def done(answer: Any) -> None:

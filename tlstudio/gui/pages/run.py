@@ -44,6 +44,7 @@ class RunPage(Page):
         self.story = RunStory()
         self._ticket = 0
         self._loaded = True
+        self._told: run_reading.Told | None = None
         self._dirty = False
         self.titles = {metric.id: metric.title for metric in session.registry.metrics()}
         self.header = PageHeader("Run", "")
@@ -131,7 +132,7 @@ class RunPage(Page):
         project, run_id, ticket = self.session.project, self.run_id, self._ticket
         if not run_id or project is None:
             return
-        self._loaded = False
+        self._loaded, self._told = False, None
         folder, count = project.path / "runs" / str(run_id), self.session.active.history.count(run_id)
         self.session.background.submit(
             lambda: run_reading.read(folder, run_id, ticket, count), self._on_loaded, self._on_load_failed
@@ -141,7 +142,7 @@ class RunPage(Page):
         if told.ticket != self._ticket:
             return
         told.add(self.session.active.history.since(told.run_id, told.count))
-        self._loaded = True
+        self._loaded, self._told = True, told
         self.story = told.story
         self.plot.set_curves(told.curves)
         self.log.follow(self.story.entries)
@@ -160,7 +161,7 @@ class RunPage(Page):
 
     @Slot(int, object)
     def _on_run_event(self, run_id: int, event: Event) -> None:
-        if run_id == self.run_id and self._loaded:
+        if run_id == self.run_id and self._loaded and not (self._told and self._told.has(event)):
             self.story.add(event)
             self.plot.on_event(event)
             if isinstance(event, Answered):

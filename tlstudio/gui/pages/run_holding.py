@@ -30,9 +30,7 @@ class HoldingCard(Card):
         self._open: dict[int, str] = {}
         self.sentence = muted_label()
         self.evaluate = button("Evaluate now", "results", tip="Scores the model as it is now on the validation split.")
-        self.try_picture = button(
-            "Try a file…", "try", tip="Shows files to the model as it is now. Or drop them."
-        )
+        self.try_picture = button("Try a file…", "try", tip="Shows files to the model as it is now. Or drop them.")
         self.evaluate.clicked.connect(self.ask_evaluate)
         self.try_picture.clicked.connect(self._on_try)
         row = QHBoxLayout()

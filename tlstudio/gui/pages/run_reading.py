@@ -24,7 +24,11 @@ class Told:
 
     def add(self, live: list[Event]) -> None:
         """What the run has said since the reading began, as far as the file did not have it."""
-        self.story.add_all((event for event in live if to_json(event) not in self.tail), self.curves)
+        self.story.add_all((event for event in live if not self.has(event)), self.curves)
+
+    def has(self, event: Event) -> bool:
+        """Whether the file had it. Whoever follows a file hands out some of it later than it can be read."""
+        return to_json(event) in self.tail
 
 
 def read(run_dir: Path, run_id: int, ticket: int, count: int) -> Told:

@@ -192,13 +192,15 @@ def _beside_what_is_fixed(items: Sequence[SplitItem], splits: list[str]) -> None
     held: dict[bytes | str, str] = {}
     for item in items:
         if item.fixed and item.given:
-            for tie in filter(None, (item.sha256, item.group)):
-                held[tie] = max(item.given, held.get(tie, ""), key=("", *SPLITS).index)
+            ties: tuple[bytes | str, ...] = (item.sha256, item.group)
+            for tie in ties:
+                held[tie] = max(item.given, held.get(tie, item.given), key=SPLITS.index)
+    held.pop("", None)
     for position, item in enumerate(items) if held else ():
         if item.fixed and item.given:
             splits[position] = item.given
         else:
-            splits[position] = held.get(item.sha256) or (item.group and held.get(item.group)) or splits[position]
+            splits[position] = held.get(item.sha256) or held.get(item.group) or splits[position]
 
 
 def _fill(contents: Contents, clusters: Clusters, chosen: Numbers, plan: SplitPlan, seed: int) -> None:

@@ -230,6 +230,11 @@ def test_that_a_run_that_was_parked_for_want_of_room_goes_on_by_itself(
     train(page, qtbot)
     press(page, "park", qtbot)
     qtbot.waitUntil(lambda: page.pill.text() == "parked", timeout=SECONDS_30)
+    session = window.session
+    qtbot.waitUntil(
+        lambda: not session.active.running and (run := session.run(3)) is not None and run.state == "parked",
+        timeout=SECONDS_30,
+    )
     full: dict[str, Any] = {"reason": "The disk is full: 3.0 MB are missing.", "reason_kind": "disk-full"}
     window.session.run_event.emit(3, Finished(status="parked", result=full))
     assert "3.0 MB are missing" in window.messages.banner.label.text()

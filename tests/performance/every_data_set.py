@@ -45,7 +45,7 @@ CASES: dict[str, dict[str, Any]] = {
         "source": "bccd", "backbone": "mobilenet_v2:shared", "task": "multilabel", "format": "voc",
     },
     "em_membrane": {"source": "em_membrane", "backbone": "mobilenet_v2:shared"},
-    "fsdd_wav": {"source": "fsdd_wav", "backbone": "mobilenet_v2:shared", "group_by": r"\d_([a-z]+)_\d"},
+    "fsdd_wav": {"source": "fsdd_wav", "backbone": "glyphnet", "group_by": r"\d_([a-z]+)_\d"},
     "sms": {"source": "text/SMSSpamCollection.tsv", "backbone": "text-ngrams"},
 }  # fmt: skip
 

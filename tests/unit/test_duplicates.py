@@ -1,5 +1,6 @@
 """Copies are found, whatever was done to them, and different photos of one thing are none."""
 
+import gzip
 import importlib.util
 import io
 import random
@@ -282,3 +283,22 @@ def test_that_the_search_says_how_far_it_is_and_can_be_stopped(shared_data: Path
 def test_that_clusters_are_what_pairs_link() -> None:
     assert duplicates.clusters([(5, 1), (2, 9), (1, 7)]) == [[1, 5, 7], [2, 9]]
     assert duplicates.clusters([]) == []
+
+
+def test_that_small_drawings_that_look_alike_are_not_taken_for_copies(shared_data: Path, tmp_path: Path) -> None:
+    (file,) = (path for path in (shared_data / "mnist_t10k").iterdir() if "images" in path.name)
+    digits = np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8, offset=16).reshape(-1, 28, 28)[:600]
+    flat = digits.reshape(len(digits), -1).astype(np.float32)
+    flat -= flat.mean(1, keepdims=True)
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    likeness = flat @ flat.T
+    np.fill_diagonal(likeness, -1)
+    paths = [str(tmp_path / f"{number}.png") for number in range(len(digits))]
+    for path, digit in zip(paths, digits, strict=True):
+        Image.fromarray(digit).save(path)
+    pairs = [(int(n), int(likeness[n].argmax())) for n in np.argsort(-likeness.max(1))[:120]]
+    alike = [pair for pair in pairs if duplicates.verify(paths[pair[0]], paths[pair[1]]) >= duplicates.SAME]
+    assert len(alike) <= 2
+    mirrored = tmp_path / "mirrored.png"
+    Image.fromarray(np.ascontiguousarray(digits[0, :, ::-1])).save(mirrored)
+    assert duplicates.verify(paths[0], str(mirrored)) >= duplicates.SAME

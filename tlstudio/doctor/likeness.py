@@ -10,7 +10,7 @@ from tlstudio.data.alignment import Thumbnail, same_picture, thumbnail
 from tlstudio.doctor.cache import digest
 from tlstudio.doctor.case import Case
 
-_PREFIX = "likeness1-"  # the number changes with how pairs are judged
+_PREFIX = "likeness2-"  # the number changes with how pairs are judged
 _IN_MEMORY = 2_048  # thumbnails, 22 kB each
 
 

@@ -31,10 +31,15 @@ def parse(text: str) -> Place:
     return Place(path, int(offset), int(length))
 
 
+def readable(path: str | os.PathLike[str]) -> str:
+    """A path, or a name, for sentences: bytes that are no UTF-8 are shown as escapes."""
+    return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def printable(text: str) -> str:
     """For sentences: the file and, where it is a part of one, which; bytes that are no UTF-8 as escapes."""
     path, offset, length = parse(text)
-    shown = path.encode("utf-8", "backslashreplace").decode("utf-8")
+    shown = readable(path)
     return f"{shown} (bytes {offset} to {offset + length})" if length else shown
 
 

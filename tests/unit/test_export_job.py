@@ -33,7 +33,7 @@ import shutil
 import types
 
 import numpy as np
-from tlstudio.prediction.pixels import read_pixels
+from tlstudio.prediction.inputs import read_pixels
 from tlstudio_builtins.exporters.onnx_format import OnnxExporter
 
 

@@ -22,6 +22,7 @@ from tlstudio.api.errors import DataError
 from tlstudio.api.events import Event, Progress
 from tlstudio.control import Control
 from tlstudio.data.archive_readers import Damaged, Member, Odd, members
+from tlstudio.places import readable as printable
 
 _ENDINGS = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 _BLOCK = 1 << 18
@@ -239,8 +240,3 @@ def _left_out(archive: Path, name: str, reason: str) -> Skipped:
     if unsafe:
         return Skipped(archive, f"Its member '{printable(name)[:200]}' is left out. {reason}".replace("\0", "?"))
     return Skipped(archive.joinpath(*parts), reason)
-
-
-def printable(path: str | os.PathLike[str]) -> str:
-    """For sentences: bytes that are no UTF-8 are shown as escapes."""
-    return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -18,9 +18,10 @@ from tlstudio.data import labels, pool
 from tlstudio.data.clusters import SplitItem
 from tlstudio.data.inspecting import Sample, Seen
 from tlstudio.data.labels import Labelling
-from tlstudio.data.scanning import Scan, group_finder, printable
+from tlstudio.data.scanning import Scan, group_finder
 from tlstudio.data.sources import Source, open_source
 from tlstudio.data.splitting import SPLITS, SplitPlan, SplitResult, parse_plan, split
+from tlstudio.places import readable as printable
 from tlstudio.project import EXCLUDED, DatasetInfo, Project
 from tlstudio.project.roots import missing_root
 from tlstudio.project.staging import CheckedFile, Staging

@@ -13,6 +13,7 @@ from tlstudio.api.errors import DataError, UsageError
 from tlstudio.api.events import Event, Progress
 from tlstudio.data.keeper import Keeper
 from tlstudio.data.labels import Labelling
+from tlstudio.places import readable as printable
 from tlstudio.project.staging import FoundFile, Staging
 
 _BATCH = 2000
@@ -168,8 +169,3 @@ class Scan:
 
 def _is_text(meta: tuple[tuple[str, str], ...]) -> bool:
     return all(printable(text) == text for pair in meta for text in pair)
-
-
-def printable(path: str | os.PathLike[str]) -> str:
-    """For sentences: bytes that are no UTF-8 are shown as escapes."""
-    return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -22,7 +22,7 @@ from tlstudio.api.modality import ModalityDescriptor
 from tlstudio.api.options import parse_options
 from tlstudio.api.task import TaskDescriptor
 from tlstudio.control import Control
-from tlstudio.data.scanning import printable
+from tlstudio.places import readable as printable
 from tlstudio.project import DatasetInfo
 from tlstudio.project.staging import Staging
 from tlstudio.registry import Registry

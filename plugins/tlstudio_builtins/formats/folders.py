@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tlstudio.api import DataError, RawItem, Skipped
+from tlstudio.places import readable as printable
 
 PICTURES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
@@ -202,11 +203,6 @@ def why_not(name: str, modality: str = "image") -> str:
     if not suffix:
         return f"Its name has no ending that says it is a {noun}."
     return f"Its name ends in {printable(suffix)}, which is no kind of {noun} that can be read."
-
-
-def printable(path: Path | str) -> str:
-    """For sentences: bytes that are no UTF-8 are shown as escapes."""
-    return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _is_dir(entry: "os.DirEntry[str]") -> bool:

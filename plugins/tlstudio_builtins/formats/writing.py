@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tlstudio import places
 from tlstudio.api import DataError, ExportItem, Mask
+from tlstudio.places import readable as printable
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -86,7 +87,3 @@ def is_safe(name: str) -> bool:
         name and name == name.strip(" .") and not re.search(r'[\x00-\x1f<>:"/\\|?*\ud800-\udfff]', name)
         and not name.startswith((".", "__MACOSX")) and not _RESERVED.fullmatch(name) and len(name.encode()) < 200
     )  # fmt: skip
-
-
-def printable(path: Path | str) -> str:
-    return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")

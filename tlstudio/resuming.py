@@ -12,7 +12,7 @@ from tlstudio.project import Project, Run
 from tlstudio.project.run_files import last_terminal_event
 from tlstudio.registry import Plugin, Registry
 from tlstudio.run_row import ALIVE
-from tlstudio.training.spec import RunSpec
+from tlstudio.training.spec import OtherData, RunSpec
 
 _ROOM_BYTES = 64_000_000  # where nothing is known of the size of a checkpoint
 _SPARE_BYTES = 4_000_000  # for the history, and for what others write meanwhile
@@ -119,16 +119,23 @@ def _check_data(project: Project, spec: RunSpec, insist: bool) -> None:
             f"Run {spec.run} learns from the data set '{spec.dataset}', which is no longer in the project (there: "
             f"{there}). Restore the project from a backup, or train a new run."
         )
-    manifest = project.manifest(spec.dataset, spec.revision)  # raises where its folder is missing
-    if manifest.fingerprint != spec.data_fingerprint:
+    own = OtherData(dataset=spec.dataset, revision=spec.revision, fingerprint=spec.data_fingerprint)
+    for wanted in (own, spec.source, spec.unlabelled):
+        if wanted is not None:
+            _check_data_set(project, spec.run, wanted, insist)
+
+
+def _check_data_set(project: Project, run: int, wanted: OtherData, insist: bool) -> None:
+    manifest = project.manifest(wanted.dataset, wanted.revision)  # raises where its folder is missing
+    if manifest.fingerprint != wanted.fingerprint:
         raise DataError(
-            f"Revision {spec.revision} of the data set '{spec.dataset}' is not what it was when run {spec.run} was "
+            f"Revision {wanted.revision} of the data set '{wanted.dataset}' is not what it was when run {run} was "
             "created: its pictures, labels or splits are others. Train a new run for the data as they are now."
         )
     if insist:
         return
-    if changes := project.changes(spec.dataset, spec.revision):
+    if changes := project.changes(wanted.dataset, wanted.revision):
         raise DataError(
-            f"The data set '{spec.dataset}' is not as it was when run {spec.run} began. {' '.join(changes)} Put the "
+            f"The data set '{wanted.dataset}' is not as it was when run {run} began. {' '.join(changes)} Put the "
             f"files back to go on exactly as before. {_INSIST}"
         )

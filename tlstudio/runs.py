@@ -1,10 +1,10 @@
 """Planning a run: every reason why it could not work is found here, before anything starts."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tlstudio import weights
+from tlstudio import run_inputs, weights
 from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.errors import DataError, UsageError
 from tlstudio.api.method import MethodDescriptor
@@ -31,6 +31,7 @@ class RunPlan:
     runtime: RuntimePreferences
     plugins: dict[str, str]
     select_by: str
+    inputs: run_inputs.RunInputs = dataclasses.field(default_factory=run_inputs.RunInputs)
 
 
 def plan_run(
@@ -45,13 +46,19 @@ def plan_run(
     weights_id: str = "",
     engine: str = "local",
     runtime: RuntimePreferences | None = None,
+    source: str = "",
+    teacher: str = "",
+    unlabelled: str = "",
+    labels_per_class: int = 0,
+    runs: Sequence[int] = (),
 ) -> RunPlan:
-    """Checks everything. ``backbone`` may name imported weights, alone or as ``backbone:name``.
+    """Checks everything. ``backbone`` may name imported weights, alone or as ``backbone:name``. ``source`` and
+    ``unlabelled`` are data sets; ``teacher``: ``run:3``, a model file, or a backbone.
 
     Raises ``UsageError`` (unknown ids, unsupported combinations), ``OptionsError``, ``DataError``, ``WeightsError``.
     """
     info = project.dataset(dataset)
-    descriptor, named = weights.split_backbone(registry, backbone)
+    descriptor, named = weights.split_backbone(registry, backbone, project)
     chosen = registry.method(method)
     task, modality = registry.task(info.task), registry.modality(info.modality)
     if descriptor.modality not in modality.backbones:
@@ -65,6 +72,12 @@ def plan_run(
     for what in (descriptor, chosen):
         if reason := what.supports(info.task, info.modality, info.profile):
             raise UsageError(f"'{what.id}' cannot be used with the data set '{info.name}'. {reason}")
+    if task.classes and len(info.class_names) < 2:
+        raise UsageError(
+            f"The data set '{info.name}' has no labels to learn from; it can be given to a method as '--unlabelled'."
+            if len(info.class_names) == 1 and task.label == "class"
+            else f"The data set '{info.name}' has fewer than two classes."
+        )
     if not info.split_counts.get("train"):
         raise DataError(f"The data set '{info.name}' has nothing to train on.")
     if not info.root_found:
@@ -73,6 +86,17 @@ def plan_run(
             f"tlstudio data relocate PROJECT {info.name} FOLDER."
         )
     registry.engine(engine)
+    inputs = run_inputs.check(
+        project,
+        registry,
+        chosen,
+        info,
+        source=source,
+        teacher=teacher,
+        unlabelled=unlabelled,
+        labels_per_class=labels_per_class,
+        runs=runs,
+    )
     owners = {
         plugin.name: plugin.version
         for plugin in (
@@ -87,14 +111,15 @@ def plan_run(
     return RunPlan(
         dataset=info,
         backbone=descriptor,
-        weights=weights.resolve(descriptor, weights_id or named),
+        weights=weights.resolve(descriptor, weights_id or named, project=project),
         method=chosen,
         options=parse_options(chosen.options, options or {}),
         seed=seed,
         engine=engine,
         runtime=runtime or RuntimePreferences(),
-        plugins=owners,
+        plugins={**inputs.plugins, **owners},
         select_by=select_by(task, info),
+        inputs=inputs,
     )
 
 
@@ -133,6 +158,12 @@ def create_planned(project: Project, plan: RunPlan, *, queued: bool = False, bat
             runtime=plan.runtime,
             plugins=plan.plugins,
             select_by=plan.select_by,
+            source=plan.inputs.source,
+            unlabelled=plan.inputs.unlabelled,
+            labels_per_class=plan.inputs.labels_per_class,
+            teacher=plan.inputs.teacher,
+            teacher_sha256=plan.inputs.teacher_sha256,
+            runs=plan.inputs.runs,
         )
 
     return project.create_run(make_spec, queued=queued, batch=batch)

@@ -10,7 +10,7 @@ import dataclasses
 import random
 import tempfile
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from PIL import Image, ImageDraw
 from tlstudio import history, runs
 from tlstudio.api import MethodDescriptor, hookimpl
 from tlstudio.api.events import Checkpointed, Event, Failed, Finished, PhaseStarted
+from tlstudio.api.method import Need
 from tlstudio.control import Control
 from tlstudio.project import Project
 from tlstudio.registry import Registry
@@ -29,6 +30,9 @@ from tlstudio.training.preparation import prepare
 from tlstudio.training.spec import RunSpec, RuntimePreferences
 from tlstudio.worker import events_of
 
+_RUNTIME = RuntimePreferences(
+    device="cpu", precision="float32", memory_format="contiguous", workers=0, beside=True, checkpoint_seconds=0
+)
 _CLOCK = {"training_seconds", "validation_seconds", "phase_seconds", "total_seconds", "last_event"}
 
 
@@ -46,6 +50,7 @@ def check_method(
     options: Mapping[str, Any] | None = None,
     backbone: str = "glyphnet",
     interruptions: int = 5,
+    given: Sequence[Need] | None = None,
 ) -> None:
     """Trains ``method`` several times with ``options`` and compares.
 
@@ -55,6 +60,8 @@ def check_method(
       state, averages and buffers (``torch.equal``), and has told the same course.
     - Frozen is frozen: a module of which no parameter is in a phase's groups keeps its parameters and buffers in it.
 
+    ``given``: what its runs are given beside their data; what the method needs, where nothing is said.
+
     Raises :class:`NotConforming`. What fails most often: state in attributes of the method that neither a module's
     buffers nor ``state_dict`` hold, and randomness from a generator of the plugin's own.
     """
@@ -62,7 +69,8 @@ def check_method(
     if method.id not in {known.id for known in registry.methods()}:
         registry.register("plugin-under-test", _plugin(method))
     with tempfile.TemporaryDirectory(prefix="tlstudio-check-") as name:
-        bench = _Bench(Path(name), registry, method, dict(options or {}), backbone)
+        wanted = method.needs if given is None else given
+        bench = _Bench(Path(name), registry, method, dict(options or {}), backbone, tuple(wanted))
         problems = bench.problems(interruptions)
     if problems:
         raise NotConforming(method.id, problems)
@@ -81,15 +89,46 @@ class _Course:
 
 class _Bench:
     def __init__(
-        self, folder: Path, registry: Registry, method: MethodDescriptor, options: dict[str, Any], backbone: str
+        self,
+        folder: Path,
+        registry: Registry,
+        method: MethodDescriptor,
+        options: dict[str, Any],
+        backbone: str,
+        given: tuple[Need, ...],
     ) -> None:
         self._registry, self._method, self._options, self._backbone = registry, method, options, backbone
-        _draw(folder / "pictures")
-        self._path = folder / "check.tlproj"
+        self._path, self._first = folder / "check.tlproj", 0
         Project.create(self._path).close()
-        arguments = {"project": str(self._path), "source": str(folder / "pictures"), "name": "drawn"}
+        self._import(folder / "pictures", "drawn", seed=0)
+        self._inputs: dict[str, Any] = {}
+        if "source" in given:
+            self._import(folder / "others", "others", seed=1)
+            self._inputs["source"] = "others"
+        if "teacher" in given:
+            self._inputs["teacher"] = backbone
+        if "unlabelled" in given:
+            self._inputs["labels_per_class"] = 5
+        if "runs" in given:
+            self._inputs["runs"] = tuple(self._finished(seed) for seed in (0, 1))
+
+    def _import(self, folder: Path, name: str, seed: int) -> None:
+        _draw(folder, seed)
+        arguments = {"project": str(self._path), "source": str(folder), "name": name}
         for event in events_of("import-data", arguments, Control()):
             _raise_if_failed(event)
+
+    def _finished(self, seed: int) -> int:
+        """A run that the method can begin from."""
+        with Project.open(self._path) as project:
+            run = runs.create_run(
+                project, self._registry, dataset="drawn", backbone=self._backbone, method="fine-tuning",
+                options={"epochs": 1}, seed=seed, runtime=_RUNTIME,
+            )  # fmt: skip
+            for event in self._events(run.dir):
+                _raise_if_failed(event)
+            project.update_run(run.id, state="finished", model=f"runs/{run.id}/model.safetensors")
+        return run.id
 
     def problems(self, interruptions: int) -> list[str]:
         torch.manual_seed(1)
@@ -123,15 +162,10 @@ class _Bench:
                 backbone=self._backbone,
                 method=self._method.id,
                 options=self._options,
-                runtime=RuntimePreferences(
-                    device="cpu",
-                    precision="float32",
-                    memory_format="contiguous",
-                    workers=0,
-                    beside=True,
-                    checkpoint_seconds=0,
-                ),
+                runtime=_RUNTIME,
+                **self._inputs,
             )
+        self._first = self._first or run.id
         kept: dict[int, tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]] = {}
         last: Event | None = None
         for end in [*breaks, None]:
@@ -181,7 +215,7 @@ class _Bench:
 
     def _unfrozen(self, course: _Course) -> list[str]:
         with Project.open(self._path) as project:
-            spec = RunSpec.load(project.run_dir(1))
+            spec = RunSpec.load(project.run_dir(self._first))
             steps = prepare(Control(), spec, project, self._registry, None)
             while True:
                 try:
@@ -193,7 +227,8 @@ class _Bench:
         for index, phase in enumerate(prepared.phases):
             before, after = course.kept.get(index, ({}, {}))
             trained = {name for group in phase.groups for name in group.parameters}
-            frozen = _frozen(prepared.model, trained) if not phase.solve else set()
+            free = phase.solve or phase.compute or (not trained and phase.batch_norm != "frozen")
+            frozen = set() if free else _frozen(prepared.model, trained)
             found += [
                 f"'{name}' is frozen in phase '{phase.name}', and has changed."
                 for name in sorted(frozen)
@@ -242,9 +277,9 @@ def _plugin(method: MethodDescriptor) -> types.ModuleType:
     return module
 
 
-def _draw(folder: Path) -> None:
+def _draw(folder: Path, seed: int = 0) -> None:
     """Three classes with 16 pictures each, which differ in shape, place and colour."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for label in ("disc", "box", "bar"):
         (folder / label).mkdir(parents=True)
         for number in range(16):

@@ -40,7 +40,7 @@ def test_that_the_preview_is_what_training_sees(edited: Project) -> None:
     """Bit by bit: the n-th variant is what the loader gives in the n-th epoch of a run with this seed."""
     from PIL import Image
 
-    from tlstudio.api.method import Stream
+    from tlstudio.api.phases import Stream
     from tlstudio.data.loading import SampleDataset
     from tlstudio.registry import Registry
     from tlstudio.training import embedding, subject

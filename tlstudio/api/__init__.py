@@ -34,10 +34,25 @@ from tlstudio.api.errors import (
 from tlstudio.api.exporter import Exporter, ExporterDescriptor, InputSpec, ModelCard, Predictor
 from tlstudio.api.hookspecs import hookimpl
 from tlstudio.api.method import (
-    Batch,
+    ComputingMethod,
+    FinishedRun,
     Method,
     MethodContext,
     MethodDescriptor,
+    RelabellingMethod,
+    RowsMethod,
+    SourceData,
+    Teacher,
+    ValidatingMethod,
+)
+from tlstudio.api.metric import Metric, MetricDescriptor
+from tlstudio.api.modality import Facts, Modality, ModalityDescriptor, Samples
+from tlstudio.api.options import NoOptions, Options, option, parse_options, parse_settings
+from tlstudio.api.phases import (
+    UNLABELLED,
+    Batch,
+    Data,
+    Fold,
     Optimizer,
     ParameterGroup,
     Phase,
@@ -48,15 +63,16 @@ from tlstudio.api.method import (
     StepState,
     Stream,
 )
-from tlstudio.api.metric import Metric, MetricDescriptor
-from tlstudio.api.modality import Facts, Modality, ModalityDescriptor, Samples
-from tlstudio.api.options import NoOptions, Options, option, parse_options, parse_settings
 from tlstudio.api.task import Objective, Task, TaskDescriptor, TaskInfo
+from tlstudio.api.tools import Outputs, Tools
 
 __all__ = [
+    "UNLABELLED",
     "BackboneDescriptor",
     "Batch",
+    "ComputingMethod",
     "Configurable",
+    "Data",
     "DataError",
     "DatasetFormat",
     "DatasetProfile",
@@ -71,6 +87,8 @@ __all__ = [
     "ExporterDescriptor",
     "Facts",
     "FeatureLevel",
+    "FinishedRun",
+    "Fold",
     "FormatDescriptor",
     "GroupsByColumn",
     "InputSpec",
@@ -90,6 +108,7 @@ __all__ = [
     "Optimizer",
     "Options",
     "OptionsError",
+    "Outputs",
     "ParameterGroup",
     "Phase",
     "PluginError",
@@ -97,12 +116,15 @@ __all__ = [
     "Preprocessing",
     "ProjectError",
     "RawItem",
+    "RelabellingMethod",
+    "RowsMethod",
     "Sampler",
     "Samples",
     "Schedule",
     "Skipped",
     "Sniffed",
     "SolveData",
+    "SourceData",
     "Stage",
     "StepOutput",
     "StepState",
@@ -112,8 +134,11 @@ __all__ = [
     "Task",
     "TaskDescriptor",
     "TaskInfo",
+    "Teacher",
+    "Tools",
     "TrainingError",
     "UsageError",
+    "ValidatingMethod",
     "Weights",
     "WeightsError",
     "Writes",

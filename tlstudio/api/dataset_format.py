@@ -178,7 +178,8 @@ class Writes(Protocol):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FormatDescriptor(Descriptor):
     """``modality`` and ``task``: what it gives unless ``look`` says something else. ``tasks`` and ``modalities``: all
-    that it can give. ``writes``: the tasks that it can write.
+    that it can give. ``writes``: the tasks that it can write. ``labelled``: false for one whose items have no labels:
+    they are all of one class and all in the training split, and it is used only where it is asked for by name.
     """
 
     modality: str = "image"
@@ -186,3 +187,4 @@ class FormatDescriptor(Descriptor):
     modalities: tuple[str, ...] = ("image",)
     tasks: tuple[str, ...] = ("classification",)
     writes: tuple[str, ...] = ()
+    labelled: bool = True

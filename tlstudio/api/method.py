@@ -1,25 +1,63 @@
 """Adaptation methods: what is trained, in which phases, and the loss of one step. The loop is the application's."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tlstudio.api.backbone import BackboneDescriptor, Preprocessing
 from tlstudio.api.descriptors import DatasetProfile, Descriptor
 from tlstudio.api.options import Options
+from tlstudio.api.phases import Batch, Phase, SolveData, StepOutput, StepState, Stream
+from tlstudio.api.tools import Outputs, Tools
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from tlstudio.api.events import Event
     from tlstudio.api.task import Objective
 
-BatchNorm = Literal["frozen", "stats", "train"]
-"""``frozen``: running statistics and affine parameters fixed; ``stats``: statistics move, affine parameters fixed;
-``train``: both move."""
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceData:
+    """The second data set of a run, with labels. Its samples become inputs as those of the target do."""
+
+    dataset: str
+    objective: "Objective"
+    class_names: tuple[str, ...]
+    class_counts: tuple[int, ...]
+    task: str
+    modality: str
+    profile: DatasetProfile
 
 
-Sampler = Literal["natural", "balanced", "square-root"]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """A trained network that another learns from. ``module`` is frozen, in eval mode: inputs that were made by its
+    own ``preprocessing``, normalised, to outputs as the run's task has them, classes in the run's order.
+
+    ``Classifier``-like ones have ``module.backbone`` and ``module.head``; ``descriptor`` is the backbone's.
+    """
+
+    title: str
+    module: "nn.Module"
+    descriptor: BackboneDescriptor
+    preprocessing: Preprocessing
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """A run that this one begins from, or combines. ``module``: its model, in eval mode on the CPU; ``start``: what
+    that began from, as its method built it with weights and seed of that run (the head as it was fitted is not in it).
+    """
+
+    run: int
+    module: "nn.Module"
+    method: str
+    backbone: str
+    weights: str
+    metrics: dict[str, dict[str, float]]
+    start: "nn.Module | None" = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,7 +65,10 @@ class MethodContext:
     """What a method is given. ``backbone`` returns ``[N, descriptor.feature_dim]`` and holds its weights already.
 
     ``objective``: what the task minimises, with the head that it wants; ``outputs``: how many numbers a sample (or a
-    pixel) gets; ``class_counts``: of the training split, empty where the task has no classes.
+    pixel) gets; ``class_counts``: of the training split, empty where the task has no classes. ``source``, ``teacher``,
+    ``runs`` (finished ones): what the method's descriptor says that it needs or takes; all empty when a finished
+    model is made again from its file, when only the shape of ``predictor()`` matters. ``unlabelled``: how many
+    samples without labels there are. ``pretrained``: whether the backbone's weights are more than random numbers.
     """
 
     backbone: "nn.Module"
@@ -41,123 +82,11 @@ class MethodContext:
     seed: int
     modality: str = "image"
     objective: "Objective" = None  # type: ignore[assignment]  # the application always gives it; tests may go without
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Stream:
-    """A source of batches. ``features`` replaces pictures by the frozen backbone's cached features ``[N, D]``.
-
-    ``augmentation``: one that the modality knows. Pictures: none; characters (small rotations, shifts, scales); light
-    (random resized crop, flip); medium (light, TrivialAugmentWide, erasing). ``flip`` whether it may mirror.
-    ``sampler``: natural, each sample once an epoch; balanced, as many draws with replacement, every class as often;
-    square-root, each class by the root of its size (Mahajan et al. 2018).
-    """
-
-    name: str = "train"
-    split: str = "train"
-    features: bool = False
-    augmentation: str = "none"
-    flip: bool = True
-    sampler: Sampler = "natural"
-    batch_size: int = 32
-
-
-@dataclasses.dataclass(frozen=True)
-class ParameterGroup:
-    """Names (of ``build()``'s parameters) that share a learning rate. What no group names stays frozen."""
-
-    name: str
-    parameters: tuple[str, ...]
-    lr: float
-    weight_decay: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Optimizer:
-    kind: Literal["sgd", "adamw"] = "adamw"
-    momentum: float = 0.9  # sgd, Nesterov
-    betas: tuple[float, float] = (0.9, 0.999)  # adamw
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """Factor on every group's learning rate: linear warm-up over ``warmup`` (share of the phase), then the shape."""
-
-    kind: Literal["constant", "cosine"] = "cosine"
-    warmup: float = 0.0
-    floor: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Phase:
-    """A stretch of training with its own parameters, data and stop rule.
-
-    ``patience``: epochs without improvement of the validation score before it ends early (0: never).
-    ``ema``: final decay of the exponential moving average of the weights, which is then what is validated and kept
-    (``None``: off). ``accumulate``: batches per optimizer step. ``solve``: the method's ``solve`` runs this phase
-    on the whole feature matrix instead of ``step`` on batches; each of its reports counts as an epoch, ``epochs``
-    being the most that it makes.
-    """
-
-    name: str
-    title: str
-    epochs: int
-    groups: tuple[ParameterGroup, ...]
-    streams: tuple[Stream, ...] = (Stream(),)
-    batch_norm: BatchNorm = "frozen"
-    optimizer: Optimizer = Optimizer()
-    schedule: Schedule = Schedule()
-    patience: int = 0
-    ema: float | None = None
-    clip_norm: float = 0.0
-    accumulate: int = 1
-    solve: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Batch:
-    """``inputs``: what the backbone takes (pictures ``[N, 3, H, W]`` normalised), or ``[N, D]`` for a feature stream;
-    ``targets``: as the task encodes them (classification: int64 ``[N]``; see :class:`tlstudio.api.Task`), or masks
-    int64 ``[N, H, W]`` with 255 for what does not count.
-    """
-
-    inputs: "torch.Tensor"
-    targets: "torch.Tensor"
-    indices: "torch.Tensor"  # positions in the split, int64 [N]
-
-
-@dataclasses.dataclass(frozen=True)
-class StepState:
-    """Where the run is. ``generator`` is seeded from (seed, phase, step): draw from it and the run stays resumable.
-
-    The global generators of torch, NumPy and Python are seeded likewise before each step. After running out of memory
-    a step comes in parts, one call of ``step`` for each.
-    """
-
-    phase: Phase
-    epoch: int
-    step: int  # optimizer step within the phase
-    steps: int  # optimizer steps of the phase
-    generator: "torch.Generator"  # on the CPU
-
-
-@dataclasses.dataclass(frozen=True)
-class StepOutput:
-    """``loss``: scalar to be minimised; ``logs``: named numbers for the plots; ``output``: outputs ``[N, C]``."""
-
-    loss: "torch.Tensor"
-    output: "torch.Tensor | None" = None
-    target: "torch.Tensor | None" = None
-    logs: dict[str, float] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True)
-class SolveData:
-    """Whole feature matrices on the CPU: float32 ``[N, D]``, and the targets as the task encodes them."""
-
-    train: "tuple[torch.Tensor, torch.Tensor]"
-    val: "tuple[torch.Tensor, torch.Tensor]"
-    seed: int
+    source: SourceData | None = None
+    teacher: Teacher | None = None
+    runs: tuple[FinishedRun, ...] = ()
+    unlabelled: int = 0
+    pretrained: bool = True
 
 
 class Method(Protocol):
@@ -212,9 +141,58 @@ class StatefulMethod(Method, Protocol):
         ...
 
 
+class ComputingMethod(Method, Protocol):
+    """A method with a phase that is no gradient descent on batches: cross-fitting, averaging models, choosing."""
+
+    def compute(self, phase: Phase, tools: Tools) -> "Generator[Event | dict[str, Any], None, None]":
+        """Hands on the tools' events; a ``dict`` of named numbers is drawn like an epoch. Deterministic."""
+        ...
+
+
+class ValidatingMethod(Method, Protocol):
+    """A method that measures something of its own after each epoch."""
+
+    def validate(self, phase: Phase, tools: Tools) -> "Generator[Event, None, dict[str, float]]":
+        """Named values, shown beside the others, and ``Phase.criterion`` among them."""
+        ...
+
+
+class RelabellingMethod(Method, Protocol):
+    """A method that gives labels to samples."""
+
+    def relabel(self, stream: Stream) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Positions in the stream's split, int64 ``[M]``, and targets ``[M, ...]``. A function of what a checkpoint
+        holds; asked when the phase begins, and again when an interrupted one goes on.
+        """
+        ...
+
+
+class RowsMethod(Method, Protocol):
+    """A method that makes the rows of a stream itself, from what is frozen in that phase."""
+
+    def rows(self, stream: Stream, tools: Tools) -> "Generator[Event, None, Outputs]":
+        """Rows and targets; asked when the phase begins, and again when an interrupted one goes on."""
+        ...
+
+
+Need = Literal["source", "teacher", "unlabelled", "runs"]
+"""What a run can be given beside its data set and backbone: a second data set with labels, a trained network to learn
+from, samples without labels, finished runs."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MethodDescriptor(Descriptor):
-    """``formula`` and ``source`` are shown in the help."""
+    """``formula`` and ``source`` are shown in the help.
+
+    ``needs``: what a run must be given; ``takes``: what it may be given too. ``same_classes``: the source's classes
+    must be the target's. ``target_labels``: false where the target's training labels are hidden (targets -1).
+    ``modalities_of_source``: empty: that of the target.
+    """
 
     formula: str = ""
     source: str = ""
+    needs: tuple[Need, ...] = ()
+    takes: tuple[Need, ...] = ()
+    same_classes: bool = False
+    target_labels: bool = True
+    modalities_of_source: tuple[str, ...] = ()

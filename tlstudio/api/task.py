@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from tlstudio.api.method import Sampler, SolveData
+    from tlstudio.api.phases import Sampler, SolveData
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,11 @@ def add(
     precision: o.Precision = "auto",
     workers: o.Workers = -1,
     beside: o.Beside = False,
+    source: o.Source = "",
+    teacher: o.Teacher = "",
+    unlabelled: o.Unlabelled = "",
+    labels_per_class: o.LabelsPerClass = 0,
+    from_run: o.FromRun = "",
     run: Annotated[int, typer.Option(help="Instead: a run that was interrupted, to go on when its turn comes.")] = 0,
     insist: Annotated[bool, typer.Option("--insist", help="With --run: as of 'tlstudio resume'.")] = False,
     json: Json = False,
@@ -72,7 +77,8 @@ def add(
             raise UsageError(f"{', '.join(missing)} is missing. Say what to train, or which run goes on: --run N.")
         request = o.request(
             known, dataset=dataset, backbone=backbone, method=method, weights=weights, settings=set_,
-            engine=engine, device=device, precision=precision, workers=workers, beside=beside,
+            engine=engine, device=device, precision=precision, workers=workers, beside=beside, source=source,
+            teacher=teacher, unlabelled=unlabelled, labels_per_class=labels_per_class, from_run=from_run,
         )  # fmt: skip
         del request["options"]
         swept = _swept(sweep or [])
@@ -81,7 +87,7 @@ def add(
             parse_settings(described, [*(set_ or ()), *(f"{k}={v}" for k, v in chosen.items())]).model_dump()
             for chosen in run_queue.combinations({}, swept)
         ]
-        made = run_queue.sweep(project, known, options=options, seeds=_seeds(seeds), **request)
+        made = run_queue.sweep(project, known, options=options, seeds=seeds_of(seeds), **request)
         say_added(project, made, json)
 
 
@@ -132,7 +138,7 @@ def run_(
             say(f"Process {process} works off the queue; what it does is in {log}.")
         return 0
     with opened(path) as project:
-        results, interrupted = _work_off(project, registry(), patience)
+        results, interrupted = follow_work(project, run_queue.work_off(project, registry(), patience=patience))
     if json:
         print_json({"runs": results})
     if any(entry["status"] == "failed" for entry in results):
@@ -140,8 +146,8 @@ def run_(
     return 3 if interrupted else 0
 
 
-def _work_off(project: Project, known: Registry, patience: float) -> tuple[list[dict[str, Any]], bool]:
-    work = run_queue.work_off(project, known, patience=patience)
+def follow_work(project: Project, work: run_queue.QueueWork) -> tuple[list[dict[str, Any]], bool]:
+    """What became of each run, and whether the user interrupted."""
     ended: dict[int, dict[str, Any]] = {}
     shown, last, interrupted = Display(), 0, False
 
@@ -229,7 +235,7 @@ def _swept(texts: list[str]) -> dict[str, list[str]]:
     return swept
 
 
-def _seeds(text: str) -> list[int]:
+def seeds_of(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",") if part.strip()] or [0]
     except ValueError as error:

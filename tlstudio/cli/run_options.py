@@ -25,6 +25,18 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, 
 Precision = Annotated[str, typer.Option("--precision", help="auto, float32, bfloat16.")]
 Workers = Annotated[int, typer.Option("--workers", help="Processes that load samples; -1: chosen.")]
 Beside = Annotated[bool, typer.Option("--beside", help="Train even while another run has the device.")]
+Source = Annotated[str, typer.Option("--source-dataset", help="A second data set to learn from, with labels.")]
+Teacher = Annotated[
+    str, typer.Option("--teacher", help="What to learn from: run:3, an exported .safetensors, or a backbone.")
+]
+Unlabelled = Annotated[str, typer.Option("--unlabelled", help="A data set whose labels, if any, nobody looks at.")]
+LabelsPerClass = Annotated[
+    int,
+    typer.Option(
+        "--labels-per-class", min=0, help="So many training items of a class keep their labels, the others none."
+    ),
+]
+FromRun = Annotated[str, typer.Option("--from-run", help="Finished runs to begin from or to combine, such as 3,4.")]
 
 
 def request(
@@ -37,14 +49,19 @@ def request(
     precision: str,
     workers: int,
     beside: bool,
+    from_run: str = "",
     **rest: Any,
 ) -> dict[str, Any]:
     """Arguments of ``runs.create_run``. Raises ``UsageError``, ``OptionsError``."""
     if precision not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"The precision '{precision}' is not known; there are auto, float32 and bfloat16.")
     chosen: Literal["auto", "float32", "bfloat16"] = precision  # type: ignore[assignment]  # checked above
+    numbers = [part.strip().removeprefix("run:") for part in from_run.split(",") if part.strip()]
+    if wrong := [number for number in numbers if not number.isdigit()]:
+        raise UsageError(f"--from-run takes numbers of runs such as 3,4; '{wrong[0]}' is none.")
     return {
         **rest,
+        "runs": tuple(int(number) for number in numbers),
         "method": method,
         "weights_id": weights,
         "options": parse_settings(registry.method(method).options, settings or ()).model_dump(),

@@ -32,6 +32,11 @@ def train(
     precision: o.Precision = "auto",
     workers: o.Workers = -1,
     beside: o.Beside = False,
+    source: o.Source = "",
+    teacher: o.Teacher = "",
+    unlabelled: o.Unlabelled = "",
+    labels_per_class: o.LabelsPerClass = 0,
+    from_run: o.FromRun = "",
     queue: Annotated[bool, typer.Option("--queue", help="Line it up instead: see 'tlstudio queue'.")] = False,
     json: Json = False,
 ) -> int:
@@ -53,6 +58,11 @@ def train(
         workers=workers,
         beside=beside,
         seed=seed,
+        source=source,
+        teacher=teacher,
+        unlabelled=unlabelled,
+        labels_per_class=labels_per_class,
+        from_run=from_run,
     )
     from tlstudio import runs as planning
 

@@ -118,7 +118,7 @@ class _Painter:
 
     def _datasets(self, name: str) -> "tuple[SampleDataset, SampleDataset]":
         """Of a split: as training reads it, and as evaluation does."""
-        from tlstudio.api.method import Stream
+        from tlstudio.api.phases import Stream
         from tlstudio.data.loading import SampleDataset
         from tlstudio.training.reading import make_reading
 

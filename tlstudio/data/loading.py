@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from tlstudio.api.errors import DataError
-from tlstudio.api.method import Sampler
+from tlstudio.api.phases import Sampler
 from tlstudio.data.masks import MaskReader
 from tlstudio.seeding import derive, local_randomness, permutation
 
@@ -36,18 +36,25 @@ class SampleBatch:
 @dataclasses.dataclass(frozen=True)
 class Reading:
     """How one sample becomes an input. ``decode`` takes a place; ``transform`` what that gives, and the mask where
-    there are ``masks``.
+    there are ``masks``. With ``views``, transforms of further views, inputs are ``[1 + V, ...]``.
     """
 
     decode: Callable[[str], torch.Tensor]
     transform: Callable[..., Any]
     masks: MaskReader | None = None
+    views: tuple[Callable[[torch.Tensor], torch.Tensor], ...] = ()
 
     def read(self, place: str, position: int) -> tuple[Any, ...]:
         """What ``transform`` is given. Raises ``DataError``."""
         if self.masks is None:
             return (self.decode(place),)
         return self.decode(place), torch.from_numpy(self.masks.read(position))
+
+    def make(self, raw: tuple[Any, ...]) -> Any:
+        """The input, or the input and its mask. Draws from torch's global CPU generator."""
+        if not self.views:
+            return self.transform(*raw)
+        return torch.stack([self.transform(*raw), *(view(raw[0]) for view in self.views)])
 
 
 class SampleDataset(Dataset[Sample]):
@@ -64,7 +71,7 @@ class SampleDataset(Dataset[Sample]):
         try:
             raw = self._reading.read(self._places[position], position)
             with local_randomness(derive(self._seed, self._stream, epoch, position)):
-                made = self._reading.transform(*raw)
+                made = self._reading.make(raw)
         except DataError as error:
             return position, str(error)
         return position, made if isinstance(made, tuple) else (made, None)

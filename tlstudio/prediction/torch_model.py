@@ -23,7 +23,7 @@ class TorchPredictor:
 
     def __init__(self, model: nn.Module, card: ModelCard, registry: Registry | None = None) -> None:
         self.card = card
-        self._model = model.eval()
+        self.model = model.eval()
         self._inputs = Inputs(card, registry)
         samples = self._inputs.descriptor.load_samples()(card.preprocessing, card.parameters)
         self._normalize = samples.normalizer(torch.device("cpu"), torch.contiguous_format)
@@ -33,7 +33,7 @@ class TorchPredictor:
 
     def logits_of_inputs(self, inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         with torch.inference_mode():
-            logits = self._model(self._normalize(torch.from_numpy(np.ascontiguousarray(inputs)))).float()
+            logits = self.model(self._normalize(torch.from_numpy(np.ascontiguousarray(inputs)))).float()
         result: npt.NDArray[np.float32] = logits.numpy()
         return result
 

@@ -25,6 +25,8 @@ class WeightAverage:
         weight = 1 - min(self._decay, 1 - (1 + self.updates) ** (-2 / 3))
         parameters = dict(model.named_parameters())
         names = list(self._average)
+        if not names:
+            return
         torch._foreach_lerp_(  # one fused call instead of hundreds of small ones
             [self._average[name] for name in names], [parameters[name].detach() for name in names], weight
         )

@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from tlstudio.api.method import BatchNorm
+from tlstudio.api.phases import BatchNorm
 
 
 def freeze_all_but(model: nn.Module, trainable: set[str], policy: BatchNorm) -> list[str]:
@@ -30,8 +30,19 @@ def set_training_modes(model: nn.Module, policy: BatchNorm) -> None:
     """Train mode where something learns; eval mode for every part whose parameters are all frozen.
 
     So the dropout, stochastic depth and running statistics of a frozen backbone stand still. Batch norm beside
-    learning layers follows ``policy``: ``stats`` and ``train`` move its statistics, ``frozen`` does not.
+    learning layers follows ``policy``: ``stats`` and ``train`` move its statistics, ``frozen`` does not. Where nothing
+    learns at all, a phase of forward passes alone, every batch norm follows the policy, and all else is in eval mode.
     """
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        model.eval()
+        for module in model.modules():
+            if isinstance(module, _BatchNorm):
+                module.train(policy != "frozen")
+        return
+    _set_modes(model, policy)
+
+
+def _set_modes(model: nn.Module, policy: BatchNorm) -> None:
     model.training = True
     for child in model.children():
         own = list(child.parameters())
@@ -40,4 +51,4 @@ def set_training_modes(model: nn.Module, policy: BatchNorm) -> None:
         elif own and not any(parameter.requires_grad for parameter in own):
             child.eval()
         else:
-            set_training_modes(child, policy)
+            _set_modes(child, policy)

@@ -16,7 +16,7 @@ from tlstudio.control import Control
 from tlstudio.project import SPLITS, Project
 from tlstudio.registry import Registry
 from tlstudio.training import runtime, subject
-from tlstudio.training.material import feature_cache
+from tlstudio.training.caching import feature_cache
 from tlstudio.training.modules import average_frames
 from tlstudio.training.predict import compute_features
 from tlstudio.training.spec import RuntimePreferences

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from tlstudio.api.errors import TrainingError
 from tlstudio.api.events import Event
-from tlstudio.api.method import Method
 from tlstudio.control import Control
 from tlstudio.data.loading import SampleBatch
 from tlstudio.project import SplitData
@@ -17,6 +17,7 @@ from tlstudio.training.predict import predict_samples
 from tlstudio.training.reading import confusions, make_reading
 from tlstudio.training.runtime import Runtime
 from tlstudio.training.scores import Scores
+from tlstudio.training.sides import Side
 from tlstudio.training.subject import Subject
 
 PIXEL_BATCH = 4  # pictures at once, where every pixel gets an answer
@@ -77,37 +78,52 @@ def outputs_of_features(model: nn.Module, features: torch.Tensor, device: torch.
     return rows
 
 
+Values = dict[str, float]
+Validate = Callable[[], Generator[Event, None, Values]]
+Rank = Callable[[Values], tuple[float, float] | None]
+
+
 def validator(
-    method: Method,
-    split: SplitData,
+    module: Callable[[], nn.Module],
+    side: Side,
     features: "tuple[torch.Tensor, torch.Tensor] | None",
-    subject: Subject,
-    root: Path,
     runtime: Runtime,
     scores: Scores,
-    batch_size: int,
-) -> Callable[[], Generator[Event, None, dict[str, float]]]:
+    batch_size: int = 32,
+) -> Validate:
     """What a phase runs after each epoch: values named ``val_...``; nothing where there is no validation split."""
 
-    def validate() -> Generator[Event, None, dict[str, float]]:
+    def validate() -> Generator[Event, None, Values]:
+        split = side.manifest.splits["val"]
         if not split.paths:
             return {}
-        model = method.predictor()
+        model = module()
         if features is not None:
             found = Collected(outputs_of_features(model, features[0], runtime.device), features[1], [])
         else:
-            found = yield from outputs_of_split(model, split, subject, root, runtime, batch_size)
+            found = yield from outputs_of_split(model, split, side.subject, side.manifest.root, runtime, batch_size)
         values = scores.compute(found.outputs, found.targets, found.loss)
         return {f"val_{name}": value for name, value in values.items()}
 
     return validate
 
 
-def rank_by(scores: Scores) -> Callable[[dict[str, float]], tuple[float, float]]:
-    def rank(values: dict[str, float]) -> tuple[float, float]:
-        return scores.rank({name.removeprefix("val_"): v for name, v in values.items() if name.startswith("val_")})
+def rank_by(scores: Scores, criterion: str = "") -> Rank:
+    """By the metric that was chosen (``None`` where it is not there); or by the value that ``criterion`` names, and,
+    since labels may have no say there, by nothing else: of equals the first stays.
+    """
 
-    return rank
+    def rank(values: Values) -> tuple[float, float] | None:
+        own = {name.removeprefix("val_"): v for name, v in values.items() if name.startswith("val_")}
+        return scores.rank(own) if "loss" in own else None
+
+    def rank_by_criterion(values: Values) -> tuple[float, float]:
+        name = criterion.removeprefix("-")
+        if name not in values:
+            raise TrainingError(f"The value '{name}' is to choose the best epoch, and the method does not tell it.")
+        return (-values[name] if criterion.startswith("-") else values[name]), 0.0
+
+    return rank_by_criterion if criterion else rank
 
 
 def as_results(splits: dict[str, dict[str, Any]], subject: Subject, note: str) -> dict[str, Any]:

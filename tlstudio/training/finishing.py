@@ -52,6 +52,7 @@ class Finish:
     def forget(folder: Path) -> None:
         """Before a run goes on: the scores of the model that it had when it was stopped."""
         (folder / "results.json").unlink(missing_ok=True)
+        (folder / "controls.json").unlink(missing_ok=True)
         for path in (folder / "predictions").glob("*.npz"):
             path.unlink(missing_ok=True)
 
@@ -80,6 +81,10 @@ class Finish:
             seed=0,
             train_items=len(run.manifest.splits["train"].paths),
         )
+        if hasattr(run.method, "controls"):
+            from tlstudio.training import controls
+
+            yield from controls.score(run, self._folder, self._registry, name, found, scored, self._spec.select_by)
         return scored
 
     def _unless_parked(self, steps: Generator[Event, None, Collected]) -> Generator[Event, None, Collected]:

@@ -32,6 +32,7 @@ class Course:
     back_offs: int = 0
     memory_back_offs: int = 0
     parts: int = 1
+    publishable: bool = True  # whether the best so far is of the predictor
     started: float = dataclasses.field(default_factory=time.perf_counter)  # or when time was last counted
     mark: float = dataclasses.field(default_factory=time.perf_counter)  # likewise, of the phases
 
@@ -72,6 +73,7 @@ class Keeper:
         self.put_back_model(state, stored)
         course = self._course
         course.best = saving.load_best(found, state)
+        course.publishable = state.get("publishable", True)
         course.clock = Clock(**{**state["clock"], "last_event": 0.0})
         course.started = course.mark = time.perf_counter()
         course.index, course.back_offs = state["phase"], state["back_offs"]
@@ -115,6 +117,7 @@ class Keeper:
             "back_offs": course.back_offs,
             "memory_back_offs": course.memory_back_offs,
             "parts": course.parts,
+            "publishable": course.publishable,
             "method": {name: value for name, value in own.items() if not isinstance(value, torch.Tensor)},
             "runtime": run.runtime.saved(),
             "torch": torch.__version__,
@@ -126,6 +129,9 @@ class Keeper:
     def keep_best(self) -> None:
         self.saver.keep_best(self._course.best, self.description())
 
-    def description(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any] | None:
+        """``None`` where the best so far is a part of the model that cannot be used alone."""
         run = self._run
+        if not self._course.publishable:
+            return None
         return restore.describe(run.method.predictor(), run.descriptor, run.subject)

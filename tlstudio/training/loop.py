@@ -12,11 +12,13 @@ from torch import nn
 
 from tlstudio.api.errors import TrainingError
 from tlstudio.api.events import EpochDone, Event, Message, Progress, StepDone
-from tlstudio.api.method import Method, Phase
+from tlstudio.api.method import Method
+from tlstudio.api.phases import Phase
 from tlstudio.api.task import Objective
 from tlstudio.control import Control
 from tlstudio.training.averaging import WeightAverage
 from tlstudio.training.batch_norm import set_training_modes
+from tlstudio.training.evaluating import Rank, Validate
 from tlstudio.training.optimizers import NamedOptimizer
 from tlstudio.training.progress import Best, Clock, Place
 from tlstudio.training.runtime import Runtime
@@ -31,8 +33,6 @@ _RUNAWAY_STEPS = 10
 _BAD_FILES, _BAD_SHARE = 20, 0.05  # how many files of a stream may turn out unreadable: the larger of the two
 _NAMED_FILES = 10  # each of them in a message of its own, the others counted
 
-Validate = Callable[[], Generator[Event, None, dict[str, float]]]
-Rank = Callable[[dict[str, float]], tuple[float, float]]
 Boundary = Callable[[], Generator[Event, None, None]]
 
 
@@ -43,8 +43,9 @@ class Diverged(Exception):
 class PhaseLoop:
     """Runs one phase of ``method`` on ``model``; what it learns about time and the best model outlives it.
 
-    ``boundary`` is called between two steps, twenty times a second or (``every_step``) after each, and between two
-    epochs: it writes checkpoints, waits or raises. Raises :class:`Diverged`, and ``OutOfMemoryInUpdate``.
+    ``keeps``: the module whose best state is kept; ``None``: nothing is, and the last epoch counts. ``boundary`` is
+    called between two steps, twenty times a second or (``every_step``) after each, and between two epochs: it writes
+    checkpoints, waits or raises. Raises :class:`Diverged`, and ``OutOfMemoryInUpdate``.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class PhaseLoop:
         best: Best,
         validate: Validate,
         rank: Rank,
+        keeps: Callable[[], nn.Module] | None,
         control: Control,
         boundary: Boundary,
         every_step: bool = False,
@@ -68,6 +70,7 @@ class PhaseLoop:
         self._method, self._model, self._phase, self._streams = method, model, phase, Streams(sources)
         self._runtime, self._clock, self._best = runtime, clock, best
         self._validate, self._rank, self._control, self._boundary = validate, rank, control, boundary
+        self._keeps = keeps
         self._every_step = every_step
         self.steps = phase.epochs * steps_per_epoch(phase, sources)
         self.optimizer = NamedOptimizer(model, phase)
@@ -216,7 +219,9 @@ class PhaseLoop:
             if values is not None:
                 self._clock.epoch += 1
                 shown |= values
-                kept = self._best.offer(self._rank_of(values), self._method.predictor(), shown, self._clock.epoch)
+                kept = self._keeps is not None and self._best.offer(
+                    self._rank_of(values), self._keeps(), shown, self._clock.epoch
+                )
         self._clock.validation_seconds += time.perf_counter() - started
         if values is None:
             yield from self._boundary()
@@ -242,8 +247,8 @@ class PhaseLoop:
         return None
 
     def _rank_of(self, values: dict[str, float]) -> tuple[float, float]:
-        # Without a validation split the latest model is kept.
-        return self._rank(values) if values else (0.0, float(self._clock.epoch))
+        # Where nothing decides, as without a validation split, the latest model is kept.
+        return self._rank(values) or (0.0, float(self._clock.epoch))
 
     def _event(self, losses: list[float]) -> StepDone:
         clock, place = self._clock, self._place

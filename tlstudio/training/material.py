@@ -1,5 +1,6 @@
-"""What a run's phases are fed with: samples, or features of the frozen backbone that are computed once."""
+"""What a run's phases are fed with: samples, rows that a method makes, or features of the frozen backbone."""
 
+import hashlib
 import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -7,22 +8,25 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tlstudio.api.backbone import BackboneDescriptor
-from tlstudio.api.events import Event, Progress
-from tlstudio.api.method import Phase, SolveData, Stream
+from tlstudio.api.errors import TrainingError
+from tlstudio.api.events import Event, Message, Progress
+from tlstudio.api.phases import Data, Phase, SolveData, Stream
+from tlstudio.api.tools import Tools
 from tlstudio.control import Control
-from tlstudio.data.features import FeatureCache, cache_key
+from tlstudio.data.features import FeatureCache
+from tlstudio.project import SplitData
+from tlstudio.training.caching import feature_cache
 from tlstudio.training.predict import compute_features
 from tlstudio.training.preparation import Prepared, on_features
 from tlstudio.training.reading import strata_of
-from tlstudio.training.sources import FeatureSource, SampleSource, Source
-from tlstudio.training.subject import Subject
+from tlstudio.training.sides import Side, parts_of
+from tlstudio.training.sources import Chosen, FeatureSource, SampleSource, Source
+from tlstudio.training.tensors import digests
 
 
 class Material:
-    """``features``: rows and targets by split; ``kept``: which of the split's samples they are of.
-
-    ``images`` and ``seconds``: what the passes of the backbone came to.
+    """``features``: rows and targets by split, of the source by ``source/`` and split; ``kept``: which of the split's
+    samples they are of. ``images`` and ``seconds``: what the passes of the backbone came to.
     """
 
     def __init__(self, prepared: Prepared, seed: int, cache_folder: Path, control: Control) -> None:
@@ -31,68 +35,118 @@ class Material:
         self.kept: dict[str, list[int]] = {}
         self.images, self.seconds = 0, 0.0
         self.features_only = all(on_features(phase) for phase in prepared.phases)
+        self._began = self._of_which = "" if self.features_only else _digest(_backbone(prepared))
 
-    def sources(self, phase: Phase) -> Generator[Event, None, dict[str, Source]]:
+    def sources(self, phase: Phase, tools: Tools) -> Generator[Event, None, dict[str, Source]]:
+        """Of every stream in which there is something."""
         if phase.solve:
             yield from self.need(("train", "val"))
             return {}
         sources: dict[str, Source] = {}
-        for stream in phase.streams:
-            sources[stream.name] = yield from self._source(stream)
+        for stream in () if phase.compute else phase.streams:
+            source = yield from self._source(stream, tools)
+            if source.samples:
+                sources[stream.name] = source
+            else:
+                yield Message(text=f"{phase.title}: there is nothing in the stream '{stream.name}'; it is left out.")
+        if not sources and not phase.compute:
+            raise TrainingError(f"There is nothing to train on in the phase '{phase.title}'.")
         return sources
 
     def solve_data(self) -> SolveData:
         return SolveData(train=self.features["train"], val=self.features["val"], seed=self._seed)
 
-    def need(self, splits: tuple[str, ...]) -> Generator[Event, None, None]:
+    def need(self, splits: tuple[str, ...], data: Data = "target") -> Generator[Event, None, None]:
         """One pass of the frozen backbone over what the cache lacks; samples that cannot be read drop out."""
-        if self.features_only:
+        run, side = self._run, self._run.sides[data]
+        prefix = "source/" if data == "source" else ""
+        if self.features_only and not prefix:
             splits = ("train", "val", "test")
-        wanted = [name for name in splits if name not in self.features]
+        backbone = _backbone(run)
+        if backbone is None:
+            raise TrainingError("The method's predictor has no backbone whose features could be computed.")
+        if not self.features_only and (now := _digest(backbone)) != self._of_which:
+            self.features.clear()
+            self.kept.clear()
+            self._of_which = now
+        wanted = [name for name in splits if prefix + name not in self.features]
         if not wanted:
             return
-        run, subject = self._run, self._run.subject
-        backbone: nn.Module = run.method.predictor().backbone  # type: ignore[assignment]  # see Method.predictor
-        cache = feature_cache(
-            self._folder, run.descriptor, run.weights.sha256, subject, run.runtime.precision, self._seed
-        )
-        paths = [path for name in wanted for path in run.manifest.splits[name].paths]
-        hashes = [sha256 for name in wanted for sha256 in run.manifest.splits[name].hashes]
+        cache = self._cache(backbone, side)
+        noun = side.subject.modality.noun[1]
+        paths = [path for name in wanted for path in side.manifest.splits[name].paths]
+        hashes = [sha256 for name in wanted for sha256 in side.manifest.splits[name].hashes]
         missing = len(cache.missing(hashes))
         if not missing:
-            noun = subject.modality.noun[1]
             text = f"The features of all {len(hashes):,} {noun} were found in the cache"
             yield Progress(done=len(hashes), total=len(hashes), unit=noun, text=text)
         started = time.perf_counter()
-        yield from compute_features(backbone, paths, hashes, subject, cache, run.runtime, self._control)
+        yield from compute_features(backbone, paths, hashes, side.subject, cache, run.runtime, self._control)
         self.images, self.seconds = missing, time.perf_counter() - started
         for name in wanted:
-            split = run.manifest.splits[name]
+            split = side.manifest.splits[name]
             kept = [i for i, sha256 in enumerate(split.hashes) if sha256 in cache]
-            targets = subject.targets_of(split)[torch.tensor(kept, dtype=torch.int64)]
-            self.features[name] = (cache.get([split.hashes[i] for i in kept]), targets)
-            self.kept[name] = kept
+            targets = side.subject.targets_of(split)[torch.tensor(kept, dtype=torch.int64)]
+            self.features[prefix + name] = (cache.get([split.hashes[i] for i in kept]), targets)
+            self.kept[prefix + name] = kept
 
-    def _source(self, stream: Stream) -> Generator[Event, None, Source]:
+    def _cache(self, backbone: nn.Module, side: Side) -> FeatureCache:
+        """A backbone that has learnt in this run, or gives other features than usual, has a cache of its own."""
         run = self._run
+        fingerprint = run.weights.sha256 if self._of_which == self._began else f"trained-{self._of_which}"
+        return feature_cache(
+            self._folder,
+            run.descriptor,
+            fingerprint,
+            side.subject,
+            run.runtime.precision,
+            self._seed,
+            kind=str(getattr(backbone, "feature_key", "")),
+            dim=int(getattr(backbone, "feature_dim", run.descriptor.feature_dim)),
+        )
+
+    def _source(self, stream: Stream, tools: Tools) -> Generator[Event, None, Source]:
+        run, side = self._run, self._run.sides[stream.data]
+        device = run.runtime.device
+        if stream.made:
+            made = yield from run.method.rows(stream, tools)  # type: ignore[attr-defined]  # RowsMethod
+            return FeatureSource(made.rows, made.targets, stream, device, self._seed)
+        if stream.split not in side.manifest.splits or stream.split == "test":
+            raise TrainingError(
+                f"The stream '{stream.name}' asks for the split '{stream.split}', which it cannot have."
+            )
+        split = side.manifest.splits[stream.split]
         if stream.features:
-            yield from self.need((stream.split, "val"))
-            features, targets = self.features[stream.split]
+            prefix = "source/" if stream.data == "source" else ""
+            yield from self.need((stream.split,), stream.data)
+            if not prefix:
+                yield from self.need(("val",))
+            features, targets = self.features[prefix + stream.split]
             strata: Sequence[int] = ()
             if stream.sampler != "natural":
-                whole = strata_of(run.subject, run.manifest.splits[stream.split])
-                strata = [whole[position] for position in self.kept[stream.split]]
-            return FeatureSource(features, targets, stream, run.runtime.device, self._seed, strata)
-        split = run.manifest.splits[stream.split]
-        return SampleSource(split, run.manifest.root, stream, run.subject, run.runtime, self._seed)
+                whole = strata_of(side.subject, split)
+                strata = [whole[position] for position in self.kept[prefix + stream.split]]
+            return FeatureSource(features, targets, stream, device, self._seed, strata)
+        return SampleSource(
+            split, side.manifest.root, stream, side.subject, run.runtime, self._seed, self._chosen(stream, split)
+        )
+
+    def _chosen(self, stream: Stream, split: SplitData) -> Chosen | None:
+        if stream.relabelled:
+            positions, targets = self._run.method.relabel(stream)  # type: ignore[attr-defined]  # RelabellingMethod
+            return Chosen([int(p) for p in positions], targets.cpu())
+        if stream.fold is None:
+            return None
+        part, parts = stream.fold
+        return Chosen([p for p, k in enumerate(parts_of(split, parts, self._seed)) if k != part])
 
 
-def feature_cache(
-    folder: Path, descriptor: BackboneDescriptor, weights_sha256: str, subject: Subject, precision: str, seed: int
-) -> FeatureCache:
-    """``seed``: of random weights, which have no hash."""
-    fingerprint = weights_sha256 or f"random-{seed}-{torch.__version__}"
-    plain = subject.modality.id == "image" and not subject.parameters
-    parameters = None if plain else {**subject.parameters, "modality": subject.modality.id}
-    key = cache_key(f"{descriptor.id}:{fingerprint}", subject.preprocessing, precision, parameters)
-    return FeatureCache(folder, key, descriptor.feature_dim)
+def _backbone(run: Prepared) -> nn.Module | None:
+    found = getattr(run.method.predictor(), "backbone", None)
+    return found if isinstance(found, nn.Module) else None
+
+
+def _digest(backbone: nn.Module | None) -> str:
+    if backbone is None:
+        return ""
+    return hashlib.sha256("".join(f"{n}{d}" for n, d in sorted(digests(backbone).items())).encode()).hexdigest()[:32]

@@ -144,11 +144,12 @@ class Segmenter(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
-        ordered = [_as_map(maps[level.name], level, x) for level in self.levels]
+        ordered = [as_map(maps[level.name], level, x) for level in self.levels]
         return nn.functional.interpolate(self.head(ordered), size=x.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def _as_map(output: torch.Tensor, level: FeatureLevel, x: torch.Tensor) -> torch.Tensor:
+def as_map(output: torch.Tensor, level: FeatureLevel, x: torch.Tensor) -> torch.Tensor:
+    """What a level's module returned for the inputs ``x [N, 3, H, W]``, as ``[N, channels, H/stride, W/stride]``."""
     if level.layout == "nhwc":
         return output.permute(0, 3, 1, 2)
     if level.layout == "tokens":

@@ -6,15 +6,19 @@ import torch
 from torch import nn
 
 from tlstudio.api.errors import TrainingError
-from tlstudio.api.method import Phase
+from tlstudio.api.phases import Phase
 from tlstudio.training.batch_norm import freeze_all_but
 from tlstudio.training.tensors import Tensors
 
 
 class NamedOptimizer:
-    """The phase's optimizer over its parameter groups; ``names`` follows the order of the groups' parameters."""
+    """The phase's optimizer over its parameter groups; ``names`` follows the order of the groups' parameters.
+
+    Where the phase has no groups, nothing is trained.
+    """
 
     def __init__(self, model: nn.Module, phase: Phase) -> None:
+        self.model = model
         wanted = {name for group in phase.groups for name in group.parameters}
         chosen = set(freeze_all_but(model, wanted, phase.batch_norm))
         parameters = dict(model.named_parameters())
@@ -29,13 +33,15 @@ class NamedOptimizer:
                 groups.append({"params": list(members.values()), "lr": group.lr, "weight_decay": group.weight_decay})
                 self._rates.append(group.lr)
                 self._named.update(members)
-        if not groups:
+        if phase.groups and not groups:
             raise TrainingError(f"The phase '{phase.name}' has nothing to train.")
         kind = phase.optimizer
+        made = groups or [{"params": [nn.Parameter(torch.zeros(()))], "lr": 0.0}]  # torch allows no empty ones
+        self._rates = self._rates or [0.0]
         self._optimizer: torch.optim.Optimizer = (
-            torch.optim.SGD(groups, lr=self._rates[0], momentum=kind.momentum, nesterov=kind.momentum > 0)
+            torch.optim.SGD(made, lr=self._rates[0], momentum=kind.momentum, nesterov=kind.momentum > 0)
             if kind.kind == "sgd"
-            else torch.optim.AdamW(groups, lr=self._rates[0], betas=kind.betas)
+            else torch.optim.AdamW(made, lr=self._rates[0], betas=kind.betas)
         )
 
     @property

@@ -12,6 +12,7 @@ from tlstudio.api.events import Event, Message, Progress
 from tlstudio.control import Control
 from tlstudio.data.features import FeatureCache
 from tlstudio.data.loading import Reading, SampleBatch, SampleLoader
+from tlstudio.data.views import View, view_reading
 from tlstudio.places import printable
 from tlstudio.training.holding import hold
 from tlstudio.training.memory import in_parts
@@ -110,8 +111,11 @@ def compute_features(
     runtime: Runtime,
     control: Control,
     batch_size: int = 32,
+    view: View | None = None,
 ) -> Generator[Event, None, None]:
     """Fills ``cache`` with what it lacks of ``places``; one pass of the frozen backbone, each sample once.
+
+    ``view``: not of the samples themselves, but of altered copies of them (whose key the cache must have).
 
     A batch is computed whole where it lacks anything, since a sum may depend in its last bit on what else is in its
     batch: features are the same however often the pass was interrupted.
@@ -124,15 +128,20 @@ def compute_features(
     machine = Machine.of(runtime, backbone)
     samples = subject.make_samples()
     normalize = samples.normalizer(machine.device, machine.memory_format)
+    reading = Reading(samples.decode, samples.transform("none", False))
+    if view:
+        made = samples.transform(view.augmentation, view.flip)
+        reading = view_reading(samples.decode, made, [hashes[p] for p in needed], view)
     loader = SampleLoader(
         wanted,
-        Reading(samples.decode, samples.transform("none", False)),
+        reading,
         batch_size=batch_size,
         workers=machine.workers,
         pin_memory=machine.device.type == "cuda",
     )
     backbone.eval()
-    meter = _Meter(len(wanted), subject.modality.noun[1], "Computing features once")
+    what = f"Computing features of altered copies, {view.number + 1}" if view else "Computing features once"
+    meter = _Meter(len(wanted), subject.modality.noun[1], what)
     for batch in loader.epoch(0):
         yield from hold(control)
         control.raise_if_leaving()
@@ -143,6 +152,28 @@ def compute_features(
             fresh = cache.missing(names)
             cache.add([names[i] for i in fresh], rows[fresh])
         yield from meter.advance(len(batch.positions) + len(batch.failures))
+
+
+def view_features(
+    backbone: nn.Module,
+    places: Sequence[str],
+    hashes: Sequence[str],
+    subject: Subject,
+    views: Sequence[View],
+    cache_of: Callable[[str], FeatureCache],
+    runtime: Runtime,
+    control: Control,
+) -> Generator[Event, None, tuple[torch.Tensor, ...]]:
+    """Features ``[N, D]`` of each of ``views``, from the caches that ``cache_of`` opens for their keys, or computed.
+
+    ``places`` are those that can be read.
+    """
+    rows = []
+    for view in views:
+        cache = cache_of(view.key)
+        yield from compute_features(backbone, places, hashes, subject, cache, runtime, control, view=view)
+        rows.append(cache.get(hashes))
+    return tuple(rows)
 
 
 def unreadable(batch: SampleBatch, places: Sequence[str]) -> Generator[Event, None, None]:

@@ -9,21 +9,26 @@ from torch import nn
 
 from tlstudio import weights
 from tlstudio.api.backbone import BackboneDescriptor
-from tlstudio.api.errors import TrainingError
 from tlstudio.api.events import Event, Message, RuntimeChosen
-from tlstudio.api.method import Method, MethodContext, Phase
+from tlstudio.api.method import Method, MethodContext, SourceData
+from tlstudio.api.phases import UNLABELLED, Data, Phase
 from tlstudio.control import Control
 from tlstudio.project import Manifest, Project
 from tlstudio.registry import Registry
-from tlstudio.training import runtime, subject, tensors
+from tlstudio.training import models, runtime, sides, subject, tensors
 from tlstudio.training.modules import average_frames
+from tlstudio.training.sides import Side
 from tlstudio.training.spec import RunSpec
 
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """``initial``: a digest of each tensor of ``model`` as it was built; what still equals it need not be saved."""
+    """``initial``: a digest of each tensor of ``model`` as it was built; what still equals it need not be saved.
 
+    ``sides``: the data sets; ``manifest`` and ``subject`` are the target's.
+    """
+
+    sides: dict[Data, Side]
     manifest: Manifest
     descriptor: BackboneDescriptor
     weights: weights.ResolvedWeights
@@ -40,37 +45,50 @@ def prepare(
     control: Control, spec: RunSpec, project: Project, registry: Registry, saved_runtime: dict[str, Any] | None
 ) -> Generator[Event, None, Prepared]:
     """``saved_runtime``: what an interrupted run ran on. Raises ``StudioError`` where anything is missing."""
-    manifest = project.manifest(spec.dataset, spec.revision)
-    if manifest.fingerprint != spec.data_fingerprint:
-        raise TrainingError(
-            f"Revision {spec.revision} of the data set '{spec.dataset}' is not what it was when this run was created: "
-            "its pictures, labels or splits are others. Create a new run for the data as they are now."
-        )
     torch.manual_seed(spec.seed)
     descriptor = registry.backbone(spec.backbone)
     backbone: nn.Module = descriptor.load()()
-    resolved = weights.resolve(descriptor, spec.weights)
+    resolved = weights.resolve(descriptor, spec.weights, project=project)
     resolved = yield from weights.ensure(descriptor, resolved, control)
     weights.load_into(backbone, descriptor, resolved)
+    drawn = torch.default_generator.get_state()
     method_descriptor = registry.method(spec.method)
-    what = subject.of_manifest(manifest, registry, descriptor, resolved.preprocessing)
+    options = method_descriptor.options.model_validate(spec.options)
+    found = sides.of_run(
+        project,
+        registry,
+        spec,
+        method_descriptor,
+        descriptor,
+        resolved.preprocessing,
+        options.model_dump(),
+    )
+    target = found["target"]
+    what, manifest = target.subject, target.manifest
     if "frames" in what.parameters:
         average_frames(backbone, int(what.parameters["frames"]))
-    options = method_descriptor.options.model_validate(spec.options)
-    settings = {**options.model_dump(), "items": len(manifest.splits["train"].paths)}
+    teacher = None
+    if spec.teacher:
+        teacher = yield from models.teacher(control, spec, project, registry, target)
     context = MethodContext(
         backbone=backbone,
         descriptor=descriptor,
         preprocessing=resolved.preprocessing,
         options=options,
-        class_names=manifest.class_names,
+        class_names=what.info.class_names,
         class_counts=what.info.class_counts,
         task=what.task.id,
-        profile=project.dataset(spec.dataset).profile,
+        profile=target.profile,
         seed=spec.seed,
         modality=what.modality.id,
-        objective=what.make_objective(settings),
+        objective=target.objective,
+        source=_source(spec, found),
+        teacher=teacher,
+        runs=tuple(models.finished(project, registry, number) for number in spec.runs),
+        pretrained=resolved.id != weights.NONE,
+        unlabelled=len(manifest.splits[UNLABELLED].paths) if UNLABELLED in manifest.splits else 0,
     )
+    torch.default_generator.set_state(drawn)  # as if nobody else had been built meanwhile
     for note in context.objective.notes:
         yield Message(text=note)
     method: Method = method_descriptor.load()()
@@ -91,7 +109,22 @@ def prepare(
     )
     chosen.place(model)
     chosen.place(method.predictor())
-    return Prepared(manifest, descriptor, resolved, what, context, method, model, phases, chosen, initial)
+    return Prepared(found, manifest, descriptor, resolved, what, context, method, model, phases, chosen, initial)
+
+
+def _source(spec: RunSpec, found: dict[Data, Side]) -> SourceData | None:
+    if spec.source is None:
+        return None
+    side = found["source"]
+    return SourceData(
+        dataset=spec.source.dataset,
+        objective=side.objective,
+        class_names=side.subject.info.class_names,
+        class_counts=side.subject.info.class_counts,
+        task=side.subject.task.id,
+        modality=side.subject.modality.id,
+        profile=side.profile,
+    )
 
 
 def _runtime(
@@ -104,7 +137,7 @@ def _runtime(
 ) -> runtime.Runtime:
     if saved and (found := runtime.again(saved, spec.runtime)):
         return found
-    samples = [p for p in phases if not p.solve and not all(s.features for s in p.streams)]
+    samples = [p for p in phases if not p.compute and not on_features(p)]
     size = runtime.sizes(what.example(1), descriptor)
     return runtime.choose(
         spec.runtime,
@@ -118,17 +151,23 @@ def _runtime(
     )
 
 
-def planned_steps(phases: list[Phase], manifest: Manifest) -> int:
+def planned_steps(phases: list[Phase], found: dict[Data, Side]) -> int:
     """Optimizer steps over all phases, before early stopping."""
     steps = 0
     for phase in phases:
-        if not phase.solve:
-            stream = phase.streams[0]
-            batches = max(1, len(manifest.splits[stream.split].paths) // stream.batch_size)
-            steps += phase.epochs * -(-batches // phase.accumulate)
+        if phase.solve or phase.compute:
+            continue
+        stream = phase.streams[0]
+        split = "train" if stream.made or stream.relabelled else stream.split
+        splits = found[stream.data].manifest.splits
+        count = len(splits[split].paths) if split in splits else 0
+        if stream.fold:
+            count -= count // stream.fold[1]
+        batches = max(1, count // stream.batch_size)
+        steps += phase.epochs * -(-batches // phase.accumulate)
     return steps
 
 
 def on_features(phase: Phase) -> bool:
     """Whether the phase needs cached features alone."""
-    return phase.solve or all(stream.features for stream in phase.streams)
+    return phase.solve or (not phase.compute and all(stream.features for stream in phase.streams))

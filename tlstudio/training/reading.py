@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tlstudio.api.errors import TrainingError
 from tlstudio.data.loading import Reading
 from tlstudio.data.masks import IGNORED, JointTransform
 from tlstudio.project import SplitData
@@ -13,13 +14,23 @@ from tlstudio.training.subject import Subject
 
 
 def make_reading(
-    subject: Subject, split: SplitData | None, root: Path, augmentation: str = "none", flip: bool = True
+    subject: Subject,
+    split: SplitData | None,
+    root: Path,
+    augmentation: str = "none",
+    flip: bool = True,
+    views: Sequence[str] = (),
 ) -> Reading:
-    """``split``: whose masks are read along, where targets are masks; ``None``: inputs alone."""
+    """``split``: whose masks are read along, where targets are masks; ``None``: inputs alone. ``views``: augmentations
+    of further views. Raises ``TrainingError`` for views of pictures with masks.
+    """
     samples = subject.make_samples()
     masks = subject.masks_of(split, root) if split else None
     if masks is None:
-        return Reading(samples.decode, samples.transform(augmentation, flip))
+        others = tuple(samples.transform(view, flip) for view in views)
+        return Reading(samples.decode, samples.transform(augmentation, flip), views=others)
+    if views:
+        raise TrainingError("There are no several views of pictures whose targets are masks.")
     return Reading(samples.decode, JointTransform(subject.parameters["side"], augmentation, flip), masks)
 
 

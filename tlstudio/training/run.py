@@ -7,15 +7,16 @@ checkpoint holds all the rest.
 
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from tlstudio.api.errors import TrainingError
 from tlstudio.api.events import Event, Message, PhaseStarted, Resumed
-from tlstudio.api.method import Phase
+from tlstudio.api.phases import Data, Phase
 from tlstudio.control import Control, Parked
 from tlstudio.project import Project
 from tlstudio.registry import Registry
@@ -23,7 +24,7 @@ from tlstudio.seeding import derive, seed_step
 from tlstudio.training import checkpoint_files, restore, tensors
 from tlstudio.training.answers import Answers
 from tlstudio.training.device_lock import device_lock
-from tlstudio.training.evaluating import rank_by, validator
+from tlstudio.training.evaluating import Rank, Validate, rank_by, validator
 from tlstudio.training.finishing import Finish
 from tlstudio.training.holding import hold
 from tlstudio.training.keeping import Course, Keeper
@@ -31,12 +32,14 @@ from tlstudio.training.loop import Diverged, PhaseLoop, steps_per_epoch
 from tlstudio.training.material import Material
 from tlstudio.training.memory import free_memory
 from tlstudio.training.preparation import Prepared, on_features, planned_steps, prepare
-from tlstudio.training.progress import Clock
+from tlstudio.training.progress import Best, Clock
 from tlstudio.training.scores import Scores
-from tlstudio.training.solving import solve
+from tlstudio.training.solving import compute, solve
 from tlstudio.training.spec import RunSpec
 from tlstudio.training.stepping import OutOfMemoryInUpdate
+from tlstudio.training.tools import RunTools
 
+NOTHING = "-"  # what a phase predicts of which nothing is validated and kept
 _BACK_OFFS = 2  # after a divergence
 _BACK_OFF = 0.1  # factor on the learning rate, each time
 _WORTH_SAVING = 1 / 3  # of the usual time between checkpoints: the end of a phase is saved already then
@@ -81,6 +84,11 @@ def _parked(folder: Path, spec: RunSpec, reason: str, kind: str, needed_bytes: i
     return result
 
 
+def _measure(phase: Phase) -> tuple[str, str, str]:
+    """What is looked at, and how: the best of two phases can be compared where this is equal."""
+    return phase.predicts, phase.validate_on, phase.criterion
+
+
 class _Run:
     """One run: prepare, phases, finish; and the ways back when something goes wrong between."""
 
@@ -104,18 +112,21 @@ class _Run:
         self._run: Prepared
         self._run = yield from prepare(self._control, self._spec, self._project, self._registry, saved)
         run = self._run
-        self._scores = Scores(
-            self._registry.metrics(), run.subject.task.id, run.context.objective, self._spec.select_by
-        )
+        metrics = self._registry.metrics()
+        self._scores: dict[Data, Scores] = {
+            data: Scores(metrics, side.subject.task.id, side.objective, self._spec.select_by)
+            for data, side in run.sides.items()
+        }
         self._material = Material(self._run, self._spec.seed, self._project.path / "cache" / "features", self._control)
+        self._tools = RunTools(run, self._material, self._scores, self._folder, self._spec.seed, self._control)
         self._answers = Answers(self._run, self._registry)
-        self._course.clock = Clock(total_steps=planned_steps(self._run.phases, self._run.manifest))
+        self._course.clock = Clock(total_steps=planned_steps(self._run.phases, self._run.sides))
         self._keeper = Keeper(self._folder, self._spec, self._run, self._course)
         if found:
             Finish.forget(self._folder)
             self._keeper.put_back(found)
         else:
-            for problem in [*self._scores.problems, *self._little_room()]:
+            for problem in [*self._scores["target"].problems, *self._little_room()]:
                 yield Message(level="warning", text=problem)
 
     def _little_room(self) -> list[str]:
@@ -137,7 +148,7 @@ class _Run:
         course = self._course
         course.mark = time.perf_counter()
         while course.index < len(self._run.phases):
-            if self._control.stop_requested and course.best.state:
+            if self._control.stop_requested and course.best.state and course.publishable:
                 break
             phase = self._run.phases[course.index]
             try:
@@ -157,7 +168,9 @@ class _Run:
         pending, course.pending, course.loop = course.pending, None, None
         if not pending:
             yield from self._keeper.save(now=True, pin=True)
-        sources = yield from self._material.sources(phase)
+        if not pending:
+            self._begin(phase)
+        sources = yield from self._material.sources(phase, self._tools)
         if not pending:
             yield PhaseStarted(
                 index=course.index,
@@ -165,14 +178,16 @@ class _Run:
                 name=phase.name,
                 title=phase.title,
                 epochs=phase.epochs,
-                steps_per_epoch=0 if phase.solve else steps_per_epoch(phase, sources),
+                steps_per_epoch=0 if phase.solve or phase.compute else steps_per_epoch(phase, sources),
             )
-            if course.index and course.best.state:
-                run.method.predictor().load_state_dict(course.best.state)
         seed_step(derive(self._spec.seed, "phase", phase.name), run.runtime.device)
         if phase.solve:
             data = self._material.solve_data()
-            yield from solve(run, phase, data, self._scores, course.clock, course.best, self._control)
+            yield from solve(run, phase, data, self._scores["target"], course.clock, course.best, self._control)
+            return
+        validate, rank, keeps = self._judgement(phase)
+        if phase.compute:
+            yield from compute(run, phase, self._tools, course.clock, course.best, self._control, validate, rank, keeps)
             return
         if on_features(phase) and hasattr(run.method, "begin_features"):
             run.method.begin_features(phase, self._material.solve_data())
@@ -186,30 +201,63 @@ class _Run:
         if not tensors.finite(loop.optimizer.parameters):
             raise Diverged("a weight is no longer a number")
 
+    def _begin(self, phase: Phase) -> None:
+        """The part that was learnt before goes on from its best state; where another is looked at now, or by another
+        measure, the search for the best begins anew.
+        """
+        course, phases = self._course, self._run.phases
+        if not course.index:
+            course.publishable = not phase.predicts
+            return
+        before = phases[course.index - 1]
+        if course.best.state and before.predicts != NOTHING:
+            self._predicted(before).load_state_dict(course.best.state)
+        if _measure(before) != _measure(phase):
+            course.best = Best()
+            course.publishable = not phase.predicts
+
+    def _predicted(self, phase: Phase) -> nn.Module:
+        """The part of the model that a phase is about."""
+        return self._run.model.get_submodule(phase.predicts) if phase.predicts else self._run.method.predictor()
+
+    def _judgement(self, phase: Phase) -> tuple[Validate, Rank, Callable[[], nn.Module] | None]:
+        """How a phase is validated, how its epochs are ranked, and what is kept of the best."""
+        run, side = self._run, self._run.sides[phase.validate_on]
+        own = getattr(run.method, "validate", None)
+        plain: Validate | None = None
+        if not (phase.predicts and (phase.criterion or phase.predicts == NOTHING)):
+            usual = on_features(phase) and not phase.predicts and phase.validate_on == "target"
+            plain = validator(
+                lambda: self._predicted(phase),
+                side,
+                self._material.features.get("val") if usual else None,
+                run.runtime,
+                self._scores[phase.validate_on],
+            )
+
+        def validate() -> Generator[Event, None, dict[str, float]]:
+            values = (yield from plain()) if plain else {}
+            return {**values, **((yield from own(phase, self._tools)) if own else {})}
+
+        keeps = None if phase.predicts == NOTHING else lambda: self._predicted(phase)
+        return validate, rank_by(self._scores[phase.validate_on], phase.criterion), keeps
+
     def _make_loop(self, phase: Phase, sources: dict[str, Any]) -> PhaseLoop:
-        run, split = self._run, self._run.manifest.splits["val"]
-        features = self._material.features.get("val") if on_features(phase) else None
+        run = self._run
+        validate, rank, keeps = self._judgement(phase)
         return PhaseLoop(
             run.method,
             run.model,
             phase,
             sources,
-            objective=run.context.objective,
+            objective=run.sides[phase.validate_on].objective,
             runtime=run.runtime,
             seed=self._spec.seed,
             clock=self._course.clock,
             best=self._course.best,
-            validate=validator(
-                run.method,
-                split,
-                features,
-                run.subject,
-                run.manifest.root,
-                run.runtime,
-                self._scores,
-                batch_size=32,
-            ),
-            rank=rank_by(self._scores),
+            validate=validate,
+            rank=rank,
+            keeps=keeps,
             control=self._control,
             boundary=self._between_steps,
             every_step=self._spec.runtime.checkpoint_seconds == 0,
@@ -277,12 +325,12 @@ class _Run:
     def finish(self) -> Generator[Event, None, dict[str, Any]]:
         """Scores the best model: validation and test, each looked at once, at the end."""
         course = self._course
-        if not course.best.state:
+        if not course.best.state or not course.publishable:
             self._control.raise_if_leaving()
             raise TrainingError("The method ended without a model.")
         self._keeper.keep_best()
         finish = Finish(self._control, self._folder, self._spec, self._registry, self._run, self._material, course.best)
-        metrics = yield from finish.score(self._scores.select_by)
+        metrics = yield from finish.score(self._scores["target"].select_by)
         phase_seconds = course.clock.phase_seconds
         course.tick()
         images, seconds = course.clock.images, course.clock.training_seconds

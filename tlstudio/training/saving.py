@@ -34,11 +34,12 @@ class Saver:
         self._best: tuple[dict[str, torch.Tensor], dict[str, Any]] | None = None  # as written, its manifest entry
         self._pinned: Path | None = None
 
-    def adopt(self, found: files.Found, best: Best, description: dict[str, Any]) -> None:
+    def adopt(self, found: files.Found, best: Best, description: dict[str, Any] | None) -> None:
         """After going on from ``found``: its best model is the run's again, and need not be written."""
         if found.best:
             self._best = best.state, files.describe(found.best, found.best_sha256)
-            restore.publish_model(self._run_dir, found.best, description)
+            if description is not None:
+                restore.publish_model(self._run_dir, found.best, description)
         self._pinned = self._folder / found.state["pinned"] if found.state.get("pinned") else None
 
     def due(self, share: float = 1.0) -> bool:
@@ -47,7 +48,14 @@ class Saver:
         return time.perf_counter() - self._last >= share * interval
 
     def write(
-        self, tensors: Tensors, state: dict[str, Any], step: int, best: Best, description: dict[str, Any], *, pin: bool
+        self,
+        tensors: Tensors,
+        state: dict[str, Any],
+        step: int,
+        best: Best,
+        description: dict[str, Any] | None,
+        *,
+        pin: bool,
     ) -> Checkpointed:
         """``pin``: keep this one until another is pinned. Raises :class:`Parked` where the disk is full."""
         started = time.perf_counter()
@@ -73,8 +81,10 @@ class Saver:
         self._cost = self._last - started
         return Checkpointed(step=step, size_bytes=needed - 100_000, seconds=round(self._cost, 4))
 
-    def keep_best(self, best: Best, description: dict[str, Any]) -> dict[str, Any] | None:
-        """Writes the best model unless it is there already, and makes it the run's model; its entry in a manifest."""
+    def keep_best(self, best: Best, description: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Writes the best model unless it is there already, and with a ``description`` makes it the run's model; its
+        entry in a manifest.
+        """
         if not best.state:
             return None
         if self._best is None or self._best[0] is not best.state:
@@ -84,7 +94,8 @@ class Saver:
             target = self._folder / files.best_name(sha256)
             os.replace(temporary, target)
             self._best = best.state, files.describe(target, sha256)
-            restore.publish_model(self._run_dir, target, description)
+            if description is not None:
+                restore.publish_model(self._run_dir, target, description)
         return self._best[1]
 
     def newest(self) -> files.Found | None:
@@ -108,7 +119,7 @@ class Saver:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _write(
-        self, tensors: Tensors, state: dict[str, Any], step: int, best: Best, description: dict[str, Any]
+        self, tensors: Tensors, state: dict[str, Any], step: int, best: Best, description: dict[str, Any] | None
     ) -> Path:
         temporary = self._folder / f".step-{self._serial + 1}.tmp"
         shutil.rmtree(temporary, ignore_errors=True)

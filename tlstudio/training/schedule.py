@@ -2,7 +2,7 @@
 
 import math
 
-from tlstudio.api.method import Schedule
+from tlstudio.api.phases import Schedule
 
 
 def factor(schedule: Schedule, step: int, steps: int) -> float:
@@ -13,4 +13,6 @@ def factor(schedule: Schedule, step: int, steps: int) -> float:
     if schedule.kind == "constant":
         return 1.0
     share = (step - warmup) / max(1, steps - warmup)
+    if schedule.kind == "inverse":
+        return float((1 + 10 * share) ** -0.75)
     return schedule.floor + (1 - schedule.floor) * 0.5 * (1 + math.cos(math.pi * share))

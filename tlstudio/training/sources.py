@@ -1,5 +1,6 @@
 """Where batches come from: samples through the loader, or rows of cached features."""
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -7,13 +8,14 @@ from typing import Protocol
 import torch
 
 from tlstudio.api.errors import TrainingError
-from tlstudio.api.method import Batch, Stream
+from tlstudio.api.phases import Batch, Stream
 from tlstudio.data import loading
 from tlstudio.data.loading import SampleBatch, SampleLoader, drops_last
 from tlstudio.places import printable
 from tlstudio.project import SplitData
 from tlstudio.training.reading import make_reading, strata_of
 from tlstudio.training.runtime import Runtime
+from tlstudio.training.sides import take
 from tlstudio.training.subject import Subject
 
 
@@ -35,18 +37,41 @@ class Source(Protocol):
         ...
 
 
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """Some samples of a split. ``targets``: theirs, in that order; ``None``: those of the split."""
+
+    positions: list[int]
+    targets: torch.Tensor | None = None
+
+
 class SampleSource:
     failures: dict[str, str]
     notes: list[str]
 
     def __init__(
-        self, split: SplitData, root: Path, stream: Stream, subject: Subject, runtime: Runtime, seed: int
+        self,
+        split: SplitData,
+        root: Path,
+        stream: Stream,
+        subject: Subject,
+        runtime: Runtime,
+        seed: int,
+        chosen: Chosen | None = None,
     ) -> None:
+        """``chosen``: only these of the split's samples, with these targets where there are any."""
+        places = list(range(len(split.paths))) if chosen is None else chosen.positions
+        self._positions = torch.tensor(places, dtype=torch.int64)
+        targets = None if chosen is None else chosen.targets
+        split = split if chosen is None else take(split, places)
         self._paths, self.failures, self.notes = split.paths, {}, []
-        self._targets = subject.targets_of(split)
+        self._targets = subject.targets_of(split) if targets is None else targets
         self._device = runtime.device
-        reading = make_reading(subject, split, root, stream.augmentation, stream.flip)
-        strata = strata_of(subject, split) if stream.sampler != "natural" else ()
+        if stream.preprocessing is not None:
+            subject = dataclasses.replace(subject, preprocessing=stream.preprocessing)
+        reading = make_reading(subject, split, root, stream.augmentation, stream.flip, stream.views)
+        self._views = len(stream.views)
+        strata = strata_of(subject, split) if stream.sampler != "natural" and split.values else ()
         self._normalize = subject.make_samples().normalizer(runtime.device, runtime.memory_format)
         self._make_loader: Callable[[int], SampleLoader] = lambda workers: SampleLoader(
             split.paths,
@@ -93,10 +118,14 @@ class SampleSource:
             yield from self._numbered(epoch, number)
 
     def _move(self, batch: SampleBatch) -> Batch:
-        positions = torch.tensor(batch.positions)
-        targets = self._targets[positions] if batch.masks is None else batch.masks
+        places = torch.tensor(batch.positions)
+        targets = self._targets[places] if batch.masks is None else batch.masks
         targets = targets.to(self._device, non_blocking=True)
-        return Batch(self._normalize(batch.inputs), targets if batch.masks is None else targets.long(), positions)
+        targets = targets if batch.masks is None else targets.long()
+        if not self._views:
+            return Batch(self._normalize(batch.inputs), targets, self._positions[places])
+        first, *others = (self._normalize(view) for view in batch.inputs.unbind(1))
+        return Batch(first, targets, self._positions[places], tuple(others))
 
 
 class FeatureSource:

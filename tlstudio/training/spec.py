@@ -27,8 +27,20 @@ class RuntimePreferences(BaseModel):
     )
 
 
+class OtherData(BaseModel):
+    """A data set beside the run's own, as it was when the run was created."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str
+    revision: int
+    fingerprint: str
+
+
 class RunSpec(BaseModel):
-    """Everything that decides the result. ``weights`` is an id of the backbone's weights, an imported name, or none."""
+    """Everything that decides the result. ``weights`` is an id of the backbone's weights, an imported name, ``run:7``
+    for the backbone of another run, or none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,6 +59,12 @@ class RunSpec(BaseModel):
     runtime: RuntimePreferences = RuntimePreferences()
     plugins: dict[str, str] = Field(default_factory=dict)  # plugin -> version
     select_by: str = "accuracy"  # metric on the validation split that decides which model is kept
+    source: OtherData | None = None  # with labels, to learn from too
+    unlabelled: OtherData | None = None  # samples whose labels, if any, nobody looks at
+    labels_per_class: int = Field(0, ge=0)  # so many training items of a class keep their labels; 0: all
+    teacher: str = ""  # run:3, a model file, or backbone[:weights]
+    teacher_sha256: str = ""  # of the teacher's file, where it has one
+    runs: tuple[int, ...] = ()  # finished ones, that this one begins from or combines
 
     def save(self, run_dir: Path) -> None:
         temporary = run_dir / "spec.json.tmp"

@@ -6,13 +6,15 @@ import torch
 from torch import nn
 
 from tlstudio.api.errors import TrainingError
-from tlstudio.api.method import Batch, Method, Phase, StepState
+from tlstudio.api.method import Method
+from tlstudio.api.phases import Batch, Phase, StepState
 from tlstudio.api.task import Objective
 from tlstudio.seeding import derive, generator, seed_step
 from tlstudio.training.memory import free_memory, is_out_of_memory
 from tlstudio.training.optimizers import NamedOptimizer
 from tlstudio.training.runtime import Runtime
 from tlstudio.training.schedule import factor
+from tlstudio.training.sharpness import ascent, held_statistics, moved_by
 
 Batches = dict[str, Batch]
 
@@ -55,12 +57,17 @@ class Stepper:
         self.notes: list[str] = []
 
     def step(self, group: list[Batches], epoch: int, step: int) -> StepResult:
-        """``group``: the batches of one optimizer step; ``step`` counts within the phase, from 0."""
+        """``group``: the batches of one optimizer step; ``step`` counts within the phase, from 0.
+
+        Without parameter groups there are forward passes alone.
+        """
         self._optimizer.set_factor(self.rate * factor(self._phase.schedule, step, self._steps))
         largest = 0
         while True:
             try:
                 result = self._gradients(group, epoch, step)
+                if self._phase.sam and self._phase.groups:
+                    self._sharp_gradients(group, epoch, step)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -75,6 +82,8 @@ class Stepper:
                 "effective batch and the learning rate stay as they were. Batch statistics, where they are "
                 "trained, are those of the parts."
             )
+        if not self._phase.groups:
+            return result
         if self._phase.clip_norm:
             nn.utils.clip_grad_norm_(self._optimizer.parameters, self._phase.clip_norm)
         try:
@@ -85,20 +94,29 @@ class Stepper:
             raise
         return result
 
+    def _sharp_gradients(self, group: list[Batches], epoch: int, step: int) -> None:
+        """Those at w + ε, by the same seeds as the first ones; batch statistics have moved already."""
+        steps = ascent(self._optimizer.parameters, self._phase.sam, self._phase.sam_adaptive)
+        self._optimizer.zero_grad()
+        with moved_by(steps), held_statistics(self._optimizer.model):
+            self._gradients(group, epoch, step)
+
     def _gradients(self, group: list[Batches], epoch: int, step: int) -> StepResult:
         place = (self._phase.name, step)
         seed_step(derive(self._seed, "step", *place), self._runtime.device)
         state = StepState(self._phase, epoch, step, self._steps, generator(self._seed, "method", *place))
         result = StepResult(torch.zeros((), device=self._runtime.device), [], 0, {})
+        learns = bool(self._phase.groups)
         for batch in group:
             parts = split(batch, self.parts)
             whole = _size(batch)
             for part in parts:
-                with self._runtime.autocast():
+                with self._runtime.autocast(), torch.set_grad_enabled(learns):
                     output = self._method.step(part, state)
                 share = 1 / len(group) if len(parts) == 1 else _size(part) / (whole * len(group))
                 loss = output.loss / len(group) if len(parts) == 1 else output.loss * share
-                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                if learns:
+                    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
                 result.loss = result.loss + loss.detach()
                 result.count += _size(part)
                 result.logs = output.logs
@@ -127,10 +145,16 @@ def split(batch: Batches, parts: int) -> list[Batches]:
     if parts <= 1:
         return [batch]
     cut = {
-        name: zip(*(torch.tensor_split(t, parts) for t in (b.inputs, b.targets, b.indices)), strict=True)
+        name: [torch.tensor_split(t, parts) for t in (b.inputs, b.targets, b.indices, *b.views)]
         for name, b in batch.items()
     }
-    return [{name: Batch(*next(pieces)) for name, pieces in cut.items()} for _ in range(parts)]
+    return [
+        {
+            name: Batch(pieces[0][k], pieces[1][k], pieces[2][k], tuple(v[k] for v in pieces[3:]))
+            for name, pieces in cut.items()
+        }
+        for k in range(parts)
+    ]
 
 
 def _size(batch: Batches) -> int:

@@ -61,10 +61,14 @@ class Subject:
         return objective
 
     def masks_of(self, split: SplitData, root: Path) -> "masks.MaskReader | None":
-        return masks.MaskReader(split.values, root, self.encoding.get("pixels", ())) if self.pixels else None
+        if not self.pixels or not split.values:
+            return None
+        return masks.MaskReader(split.values, root, self.encoding.get("pixels", ()))
 
     def targets_of(self, split: SplitData) -> torch.Tensor:
-        """As the task encodes them; zeros where masks come with the samples."""
+        """As the task encodes them; zeros where masks come with the samples, -1 where there are no labels."""
+        if not split.values:
+            return torch.full((len(split.paths),), -1, dtype=torch.int64)
         return torch.from_numpy(self.make_task().encode(split.values))
 
     def example(self, batch: int) -> torch.Tensor:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.errors import WeightsError
+from tlstudio.weights import of_runs
 from tlstudio.weights.resolving import NONE, ResolvedWeights
 
 if TYPE_CHECKING:
@@ -29,20 +30,28 @@ def load_into(backbone: "nn.Module", descriptor: BackboneDescriptor, resolved: R
             f"or "
             "choose weights that are."
         )
-    _, tensors = checked_tensors(backbone, descriptor, resolved.path)
+    part = of_runs.PART if of_runs.run_number(resolved.id) is not None else ""
+    _, tensors = checked_tensors(backbone, descriptor, resolved.path, part)
     _copy(backbone, tensors)
 
 
 def checked_tensors(
-    backbone: "nn.Module", descriptor: BackboneDescriptor, path: Path
+    backbone: "nn.Module", descriptor: BackboneDescriptor, path: Path, part: str = ""
 ) -> "tuple[Report, dict[str, Tensor]]":
     """Reads a checkpoint and checks that it holds every tensor of ``backbone``, all finite, and nothing
-    else but a classifier. Returns the report and the tensors by the network's names. Raises
-    ``WeightsError``.
+    else but a classifier. ``part``: only names that begin so count, which is taken off them. Returns the report and
+    the tensors by the network's names. Raises ``WeightsError``.
     """
     from tlstudio.weights import checkpoint, matching
 
     found = checkpoint.read_tensors(path)
+    if part:
+        found = {name.removeprefix(part): tensor for name, tensor in found.items() if name.startswith(part)}
+        if not found:
+            raise WeightsError(
+                f"{path} holds a network of another kind: none of its parts is called '{part.rstrip('.')}', so that "
+                "there is no backbone to take from it. Choose other weights."
+            )
     report, tensors = matching.match(backbone.state_dict(), found, descriptor.head_prefixes, descriptor.renames)
     if not report.complete:
         raise WeightsError(

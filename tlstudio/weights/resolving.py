@@ -1,15 +1,21 @@
-"""Which weights are meant: an empty id, ``none``, an imported name or a published id, as one answer."""
+"""Which weights are meant: an empty id, ``none``, an imported name, a published id or a run, as one answer."""
 
 import dataclasses
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlstudio.api.backbone import BackboneDescriptor, Preprocessing, Weights
 from tlstudio.api.errors import UsageError
 from tlstudio.registry import Registry
-from tlstudio.weights import hashing, places
+from tlstudio.weights import hashing, of_runs, places
 from tlstudio.weights.store import ImportedWeights, imported
 
+if TYPE_CHECKING:
+    from tlstudio.project import Project
+
 NONE = "none"
+_OF_RUN = re.compile(r"(?:(?P<backbone>.+)[:@])?(?P<weights>run:\s*\d+)", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +38,15 @@ class ResolvedWeights:
     sha256: str
 
 
-def resolve(descriptor: BackboneDescriptor, weights_id: str = "") -> ResolvedWeights:
-    """Finds weights of a backbone by id: ``""`` is the newest imported, or else the first published;
-    ``"none"`` leaves random numbers; otherwise an imported name or a published id.
+def resolve(descriptor: BackboneDescriptor, weights_id: str = "", project: "Project | None" = None) -> ResolvedWeights:
+    """Finds weights of a backbone by id: ``""`` is the newest imported, or else the first published; ``"none"`` leaves
+    random numbers; ``"run:7"`` is the backbone of a finished run of ``project``; otherwise an imported name or a
+    published id.
 
-    Touches no network. Raises ``UsageError`` that lists what there is.
+    Touches no network. Raises ``UsageError`` that lists what there is, ``WeightsError`` where a run's model is gone.
     """
+    if of_runs.run_number(weights_id) is not None:
+        return _of_run(of_runs.of_run(descriptor, weights_id, project))
     own = imported(descriptor.id)
     if weights_id.lower() == NONE or not (weights_id or own or descriptor.weights):
         return _random(descriptor)
@@ -59,15 +68,20 @@ def choices(descriptor: BackboneDescriptor) -> list[str]:
     return [*(e.name for e in imported(descriptor.id)), *(w.id for w in descriptor.weights), NONE]
 
 
-def split_backbone(registry: Registry, text: str) -> tuple[BackboneDescriptor, str]:
-    """``mobilenet_v2``, ``mobilenet_v2:mine``, ``mobilenet_v2@mine``, or an imported name alone.
+def split_backbone(registry: Registry, text: str, project: "Project | None" = None) -> tuple[BackboneDescriptor, str]:
+    """``mobilenet_v2``, ``mobilenet_v2:mine``, ``mobilenet_v2@mine``, ``mobilenet_v2:run:7``; or an imported name, or
+    with ``project`` a run (``run:7``) alone.
 
-    Returns the backbone and the weights' id (empty where none was named). Raises ``UsageError`` for
-    anything else.
+    Returns the backbone and the weights' id (empty where none was named). Raises ``UsageError`` for anything else.
+    Whether a run has such weights, :func:`resolve` says.
     """
     known = {descriptor.id for descriptor in registry.backbones()}
     if text in known:
         return registry.backbone(text), ""
+    if (run := _OF_RUN.fullmatch(text)) is not None:
+        weights_id = f"{of_runs.PREFIX}{of_runs.run_number(run['weights'])}"
+        name = run["backbone"] or of_runs.of_run(None, weights_id, project).backbone
+        return registry.backbone(name), weights_id
     for mark in "@:":
         name, found, weights_id = text.rpartition(mark)
         if found and name:
@@ -96,6 +110,20 @@ def _random(descriptor: BackboneDescriptor) -> ResolvedWeights:
         id=NONE, title="Random weights", path=None, preprocessing=preprocessing_of(descriptor), trained_on="",
         smoothed=False, cached=True, size_bytes=0, sha256="",
     )  # fmt: skip
+
+
+def _of_run(found: of_runs.RunWeights) -> ResolvedWeights:
+    return ResolvedWeights(
+        id=found.id,
+        title=found.title,
+        path=found.path,
+        preprocessing=found.preprocessing,
+        trained_on=found.dataset,
+        smoothed=False,
+        cached=True,
+        size_bytes=found.path.stat().st_size,
+        sha256=hashing.remembered_sha256(found.path),
+    )
 
 
 def _imported(descriptor: BackboneDescriptor, entry: ImportedWeights) -> ResolvedWeights:

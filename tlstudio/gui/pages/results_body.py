@@ -1,5 +1,7 @@
 """What a split's results look like by its task, and the items behind every cell, bar, point and row."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 
@@ -29,6 +31,7 @@ class ResultsBody(QSplitter):
         self._items: SplitItems | None = None
         self._results: RunResults | None = None
         self._split: SplitResults | None = None
+        self._chosen: Callable[[SplitItems], None] | None = None  # what shows the items of the latest choice
         self.matrix, self.labels, self.numbers = ConfusionMatrix(), LabelBars(), NumbersPanel()
         self.as_share = pill_button("share", checkable=True)
         self.as_share.setToolTip("Shares of each true class instead of counts")
@@ -64,7 +67,7 @@ class ResultsBody(QSplitter):
 
     def show_split(self, results: RunResults, split: SplitResults, model: str, noun: tuple[str, str]) -> None:
         """The figures; the items follow by :meth:`show_items`."""
-        self._results, self._split, self._items = results, split, None
+        self._results, self._split, self._items, self._chosen = results, split, None, None
         task = split.task
         self.left.set_title(_LEFT.get(task, "Confusion"))
         self.right.set_title(_RIGHT.get(task, "Classes"))
@@ -88,19 +91,26 @@ class ResultsBody(QSplitter):
             self.numbers.show_items(items)
         if items.task in ("regression", "segmentation"):
             self.gallery.show_rows(items.worst(), "Worst first")
+        if self._chosen is not None:
+            self._chosen(items)
 
     # ---- choices
+
+    def _choose(self, show: "Callable[[SplitItems], None]") -> None:
+        """Shows the items of a choice: now, or as soon as they have been read."""
+        self._chosen = show
+        if self._items is not None:
+            show(self._items)
 
     @Slot(int, int)
     def _on_cell(self, truth: int, predicted: int) -> None:
         title = self.matrix.describe(truth, predicted)
-        if self._items is not None:
-            self.gallery.show_rows(self._items.of_cell(truth, predicted), title)
+        self._choose(lambda items: self.gallery.show_rows(items.of_cell(truth, predicted), title))
 
     @Slot(int, str)
     def _on_part(self, label: int, kind: str) -> None:
-        if self._items is not None:
-            self.gallery.show_rows(self._items.of_label(label, kind), self.labels.describe(label, kind), label)
+        title = self.labels.describe(label, kind)
+        self._choose(lambda items: self.gallery.show_rows(items.of_label(label, kind), title, label))
 
     @Slot(int)
     def _on_point(self, row: int) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from tlstudio import weights
 from tlstudio.api.errors import TrainingError
-from tlstudio.api.events import Event, Message
+from tlstudio.api.events import Event
 from tlstudio.api.method import FinishedRun, Teacher
 from tlstudio.api.phases import SolveData
 from tlstudio.control import Control
@@ -60,7 +60,6 @@ def teacher(
     else:
         made = yield from _of_backbone(control, spec, project, registry, target)
     made.module.requires_grad_(False).eval()
-    yield Message(text=f"The teacher is {made.title} ({made.descriptor.title}).")
     return made
 
 

@@ -89,7 +89,10 @@ def prepare(
         unlabelled=len(manifest.splits[UNLABELLED].paths) if UNLABELLED in manifest.splits else 0,
     )
     torch.default_generator.set_state(drawn)  # as if nobody else had been built meanwhile
-    for note in context.objective.notes:
+    notes = list(context.objective.notes)
+    if teacher is not None:
+        notes.append(f"The teacher is {teacher.title} ({teacher.descriptor.title}).")
+    for note in () if saved_runtime else notes:  # a run that goes on has said it
         yield Message(text=note)
     method: Method = method_descriptor.load()()
     model = method.build(context)

@@ -4,16 +4,20 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QStackedWidget, QWidget
 
 from tlstudio.api.errors import StudioError
 from tlstudio.gui.pages.results_body import ResultsBody
 from tlstudio.gui.pages.results_cards import MetricCards
 from tlstudio.gui.pages.results_data import SPLIT_TITLES, RunResults, read_results
 from tlstudio.gui.pages.results_items import SplitItems, read_items
+from tlstudio.gui.pages.results_views import made
 from tlstudio.gui.pages.run_chooser import RunChooser, with_results
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import Banner, EmptyState, Page, PageHeader, pill_button, primary_button, small_label
+from tlstudio.gui.widgets.segments import Segments
+
+_PREDICTIONS = ("predictions", "Predictions")
 
 
 class ResultsPage(Page):
@@ -38,11 +42,11 @@ class ResultsPage(Page):
         self._splits = QButtonGroup(self)
         self.split_buttons = {}
         for name in ("test", "val"):
-            made = pill_button(SPLIT_TITLES[name], checkable=True)
-            made.setProperty("split", name)
-            self._splits.addButton(made)
-            self.split_buttons[name] = made
-            self.header.add_action(made)
+            pill = pill_button(SPLIT_TITLES[name], checkable=True)
+            pill.setProperty("split", name)
+            self._splits.addButton(pill)
+            self.split_buttons[name] = pill
+            self.header.add_action(pill)
         self.header.add_action(self.runs)
         self.header.add_action(self.export)
         self.problem = Banner("error")
@@ -52,14 +56,23 @@ class ResultsPage(Page):
         self.cards = MetricCards(session.registry.metrics())
         self.baseline = small_label("", wrap=False)
         self.body = ResultsBody(session)
+        self.views = {view.view_id: view for view in made(session)}
+        self.segments = Segments("What is shown of the results", [_PREDICTIONS])
+        self.stack = QStackedWidget()
+        for view in (self.body, *self.views.values()):
+            self.stack.addWidget(view)
+        between = QHBoxLayout()
+        between.addWidget(self.baseline, 1)
+        between.addWidget(self.segments)
         for widget in (self.header, self.problem):
             self.layout_.addWidget(widget)
         self.layout_.addWidget(self.empty, 1)
         self.layout_.addWidget(self.cards)
-        self.layout_.addWidget(self.baseline)
-        self.layout_.addWidget(self.body, 1)
+        self.layout_.addLayout(between)
+        self.layout_.addWidget(self.stack, 1)
         self.runs.run_chosen.connect(self._on_run_chosen)
         self._splits.buttonClicked.connect(self._on_split_clicked)
+        self.segments.picked.connect(self._show_view)
         self.export.clicked.connect(self._on_export)
         self.empty.triggered.connect(self._on_train)
 
@@ -115,16 +128,19 @@ class ResultsPage(Page):
     def _show_results(self) -> None:
         results, run = self._results, self.runs.run
         self.empty.setVisible(not self.runs.run_id)
-        for widget in (self.cards, self.baseline, self.body, *self.split_buttons.values()):
+        for widget in (self.cards, self.baseline, self.stack, *self.split_buttons.values()):
             widget.setVisible(results is not None)
         self.runs.setVisible(self.runs.count() > 0)
         self.export.setVisible(run is not None and bool(run.model))
+        others = [view for view in self.views.values() if results is not None and run is not None and view.applies(run)]
+        self.segments.set_choices([_PREDICTIONS, *((view.view_id, view.title) for view in others)])
+        self.segments.setVisible(bool(others))
         if results is None:
             self.header.set_title("Results")
             return
-        for name, made in self.split_buttons.items():
-            made.setVisible(name in results.splits)
-            made.setChecked(name == self._split)
+        for name, pill in self.split_buttons.items():
+            pill.setVisible(name in results.splits)
+            pill.setChecked(name == self._split)
         split = results.splits.get(self._split)
         if split is None:
             return
@@ -144,6 +160,16 @@ class ResultsPage(Page):
         self._read_items()
         if project is not None:
             self.command_line = f"tlstudio evaluate {project.path} {results.run_id} --split {self._split}"
+        self._show_view(self.segments.value if self.segments.value in {view.view_id for view in others} else "")
+
+    @Slot(str)
+    def _show_view(self, name: str) -> None:
+        view, run = self.views.get(name), self.runs.run
+        self.segments.set_value(name if view else _PREDICTIONS[0])
+        self.stack.setCurrentWidget(view or self.body)
+        if view is not None and run is not None and self._results is not None:
+            view.show_run(run, self._results, self._split)
+            self.command_line = view.command() or self.command_line
 
     def _noun(self) -> tuple[str, str]:
         """What one and several samples of the run are called."""

@@ -140,30 +140,31 @@ def create_run(project: Project, registry: Registry, *, queued: bool = False, ba
 
 def create_planned(project: Project, plan: RunPlan, *, queued: bool = False, batch: int = 0) -> Run:
     """Likewise, for a run that has been checked."""
-    fingerprint = project.manifest(plan.dataset.name).fingerprint
+    spec = spec_of(project, plan, run_id=0)
+    return project.create_run(lambda run_id: spec.model_copy(update={"run": run_id}), queued=queued, batch=batch)
 
-    def make_spec(run_id: int) -> RunSpec:
-        return RunSpec(
-            run=run_id,
-            project=str(project.path),
-            dataset=plan.dataset.name,
-            revision=plan.dataset.revision,
-            data_fingerprint=fingerprint,
-            backbone=plan.backbone.id,
-            weights=plan.weights.id,
-            method=plan.method.id,
-            options=plan.options.model_dump(mode="json"),
-            seed=plan.seed,
-            engine=plan.engine,
-            runtime=plan.runtime,
-            plugins=plan.plugins,
-            select_by=plan.select_by,
-            source=plan.inputs.source,
-            unlabelled=plan.inputs.unlabelled,
-            labels_per_class=plan.inputs.labels_per_class,
-            teacher=plan.inputs.teacher,
-            teacher_sha256=plan.inputs.teacher_sha256,
-            runs=plan.inputs.runs,
-        )
 
-    return project.create_run(make_spec, queued=queued, batch=batch)
+def spec_of(project: Project, plan: RunPlan, run_id: int) -> RunSpec:
+    """What the run is to do, for its ``spec.json``."""
+    return RunSpec(
+        run=run_id,
+        project=str(project.path),
+        dataset=plan.dataset.name,
+        revision=plan.dataset.revision,
+        data_fingerprint=project.manifest(plan.dataset.name).fingerprint,
+        backbone=plan.backbone.id,
+        weights=plan.weights.id,
+        method=plan.method.id,
+        options=plan.options.model_dump(mode="json"),
+        seed=plan.seed,
+        engine=plan.engine,
+        runtime=plan.runtime,
+        plugins=plan.plugins,
+        select_by=plan.select_by,
+        source=plan.inputs.source,
+        unlabelled=plan.inputs.unlabelled,
+        labels_per_class=plan.inputs.labels_per_class,
+        teacher=plan.inputs.teacher,
+        teacher_sha256=plan.inputs.teacher_sha256,
+        runs=plan.inputs.runs,
+    )

@@ -21,6 +21,7 @@ from tlstudio import mailbox
 from tlstudio.api.errors import StoppedByUser, StudioError
 from tlstudio.api.events import Acknowledged, Event, Failed, Finished, JobStarted, to_json
 from tlstudio.control import Control
+from tlstudio.data.light_import import import_torchvision
 from tlstudio.event_log import EventLog
 from tlstudio.locks import LOCK, FileLock, holder
 from tlstudio.training import checkpoint_files
@@ -40,11 +41,21 @@ JOBS = {
     "install-plugin": "tlstudio.installer:install_job",
     "uninstall-plugin": "tlstudio.installer:uninstall_job",
     "demo": "tlstudio.demo:demo_job",
+    "robustness": "tlstudio.robustness.measuring:robustness_job",
+    "regions": "tlstudio.explain.regions:regions_job",
     "doctor": "tlstudio.doctor.job:doctor_job",
     "map": "tlstudio.doctor.maps:map_job",
     "augment": "tlstudio.data.augmenting:augment_job",
     "resplit": "tlstudio.data.resplitting:resplit_job",
+    "find-rate": "tlstudio.finding.rate:find_rate_job",
+    "find-batch": "tlstudio.finding.batch:find_batch_job",
+    "measure": "tlstudio.comparing.measuring:measure_job",
+    "rank": "tlstudio.ranking.job:rank_job",
 }
+
+_WITHOUT_TORCH = {
+    "import-data", "export-data", "resplit", "download-weights", "predict", "install-plugin", "uninstall-plugin",
+}  # fmt: skip
 
 
 def events_of(name: str, arguments: dict[str, Any], control: Control) -> Iterator[Event]:
@@ -85,6 +96,8 @@ def run_events(
 
 def _guarded(name: str, arguments: dict[str, Any], control: Control) -> Iterator[Event]:
     try:
+        if name not in _WITHOUT_TORCH:
+            import_torchvision()
         module_name, _, attribute = JOBS[name].partition(":")
         job: Callable[..., Generator[Event, None, dict[str, Any]]]
         job = getattr(importlib.import_module(module_name), attribute)

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from tlstudio.api import images_only
 from tlstudio.api.events import Failed, Finished
-from tlstudio.gui import estimate
+from tlstudio import estimating
 from tlstudio.gui.main_window import MainWindow
 from tlstudio.gui.pages.train import TrainPage
 from tlstudio.gui.pages.train_import import ImportWeightsDialog
@@ -158,10 +158,10 @@ def test_that_an_estimate_rests_on_an_earlier_run_where_there_is_one(train: Trai
     dataset = train.session.dataset()
     assert dataset is not None
     backbone, method = registry.backbone("mobilenet_v2"), registry.method("fine-tuning")
-    rough = estimate.estimate(dataset, backbone, method, {"epochs": 10})
+    rough = estimating.estimate(dataset, backbone, method, {"epochs": 10})
     assert rough.rough
     assert "roughly" in rough.sentence()
     assert rough.sentence(3).startswith("3 runs, ")
-    assert estimate.clock(8) == "0:08"
-    assert estimate.clock(7805) == "2:10:05"
-    assert estimate.duration(372) == "6 minutes"
+    assert estimating.clock(8) == "0:08"
+    assert estimating.clock(7805) == "2:10:05"
+    assert estimating.duration(372) == "6 minutes"

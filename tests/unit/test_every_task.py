@@ -120,6 +120,8 @@ CASES: dict[str, tuple[Callable[[Path, Path], dict[str, Any]], str]] = {
     "films": (films, "glyphnet"),
 }
 
+PARAMETERS = {"pixels": ("side", 64), "sounds": ("sample_rate", 8000), "films": ("frames", 8)}  # from the samples
+
 
 @pytest.mark.parametrize("case", CASES)
 def test_that_what_was_imported_is_learnt_by_both_methods_and_leaves_as_a_file(
@@ -139,6 +141,10 @@ def test_that_what_was_imported_is_learnt_by_both_methods_and_leaves_as_a_file(
             trained = result(start_run(project, run.id))
             test = trained["metrics"]["test"]
             assert test[f"{metric}_low"] <= test[metric] <= test[f"{metric}_high"]
+            if case in PARAMETERS:
+                name, value = PARAMETERS[case]
+                card = json.loads((run.dir / "model.json").read_text(encoding="utf-8"))
+                assert card["parameters"][name] == value
             kept = load_predictions(run.dir, "test")
             assert len(kept["predicted"]) == len(kept["item_ids"]) == project.dataset(case).split_counts["test"]
         saved = json.loads((run.dir / "results.json").read_text(encoding="utf-8"))["splits"]["test"]

@@ -73,3 +73,19 @@ def test_that_nothing_in_the_application_imports_the_built_in_plugins_under_any_
     imports = re.compile(r"(import|from)\s+tlstudio_builtins|import_module\([^)]*tlstudio_builtins|__import__\(")
     for path in (ROOT / "tlstudio").rglob("*.py"):
         assert not imports.search(path.read_text(encoding="utf-8")), path
+
+
+def test_that_a_worker_starts_without_torchs_compiler() -> None:
+    """It takes longer to import than all the rest, and nothing needs it before an optimizer is made."""
+    code = (
+        "import sys\n"
+        "from tlstudio.data.light_import import import_torchvision\n"
+        "import_torchvision()\n"
+        "import tlstudio.training.run, torchvision, torch\n"
+        "assert 'torch._dynamo' not in sys.modules, 'somebody imports it'\n"
+        "boxes = [torch.tensor([[0.0, 0.0, 4.0, 4.0]])]\n"
+        "assert torchvision.ops.roi_align(torch.rand(1, 3, 8, 8), boxes, 2).shape == (1, 3, 2, 2)\n"
+        "assert torch.compile(torch.nn.Linear(2, 2), backend='eager')(torch.ones(1, 2)).shape == (1, 2)\n"
+        "assert 'torch._dynamo' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

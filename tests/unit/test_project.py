@@ -94,6 +94,7 @@ def test_that_the_manifest_lists_absolute_paths_and_a_fingerprint_of_the_content
     train = manifest.splits["train"]
     assert all(os.path.isfile(path) for split in manifest.splits.values() for path in split.paths)
     assert len(train.paths) == len(train.labels) == len(train.hashes) == len(train.item_ids) == 4
+    assert len(train.widths) == len(train.heights) == 4
     assert set(train.labels) == {0, 1}
     assert len(manifest.fingerprint) == 64
     with pytest.raises(DataError, match="no revision 7"):

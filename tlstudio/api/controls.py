@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ControlRow:
     """One control. ``baseline``: something simpler, that must be beaten. ``ablation``: the model without what is
-    claimed to matter, which must be worse. ``outputs``: ``[N, K]`` on the CPU, as the model gives them.
+    claimed to matter, which must be worse. ``comparison``: shown, and no judge. ``outputs``: ``[N, K]`` on the CPU, as
+    the model gives them.
     """
 
     id: str
     title: str
-    kind: Literal["baseline", "ablation"]
+    kind: Literal["baseline", "ablation", "comparison"]
     outputs: "torch.Tensor"
 
 

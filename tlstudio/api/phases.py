@@ -162,8 +162,11 @@ class StepOutput:
 
 @dataclasses.dataclass(frozen=True)
 class SolveData:
-    """Whole feature matrices on the CPU: float32 ``[N, D]``, and the targets as the task encodes them."""
+    """Whole feature matrices on the CPU: float32 ``[N, D]``, and the targets as the task encodes them. ``views``: like
+    ``train``'s, of the altered copies that the phase's stream asked for by its ``views``.
+    """
 
     train: "tuple[torch.Tensor, torch.Tensor]"
     val: "tuple[torch.Tensor, torch.Tensor]"
     seed: int
+    views: "tuple[torch.Tensor, ...]" = ()

@@ -10,15 +10,22 @@ import typer
 from tlstudio import __version__
 from tlstudio.api.errors import StudioError
 from tlstudio.cli import (
+    advising,
     commanding,
+    comparing,
     data,
     data_files,
+    finding,
     listings,
     machine,
     models,
     plugins,
     project,
+    pseudo_labels,
     queue,
+    ranking,
+    regions,
+    robustness,
     runs,
     training,
 )
@@ -41,7 +48,21 @@ app.add_typer(queue.app, name="queue")
 # typer brings its own copy of click from 0.16 on; the common base of its complaints is reached through one of them.
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
 
-for module in (listings, training, commanding, runs, models, machine):
+for module in (
+    listings,
+    training,
+    commanding,
+    runs,
+    pseudo_labels,
+    comparing,
+    advising,
+    ranking,
+    finding,
+    models,
+    regions,
+    robustness,
+    machine,
+):
     module.register(app)
 
 

@@ -81,7 +81,8 @@ def _say_imported(r: dict[str, Any], add: bool) -> None:
     if add:
         say(f"{r['dataset']}: {r['added']:,} added, {r['known']:,} were there already; revision {r['revision']}.")
     of = f"{len(r['classes'])} classes" if r["task"] != "regression" else ", ".join(r["classes"])
-    say(f"{r['dataset']}: {r['items']:,} items, {r['task']} of {of}; {r['skipped']:,} files left out.")
+    learnt = f"{r['task']} of {of}" if len(r["classes"]) > 1 or r["task"] != "classification" else "without labels"
+    say(f"{r['dataset']}: {r['items']:,} items, {learnt}; {r['skipped']:,} files left out.")
     say("  " + ", ".join(f"{split} {count:,}" for split, count in r["splits"].items()))
     for skipped in r["skipped_files"]:
         say(f"  left out {skipped['path']}: {skipped['reason']}")

@@ -1,14 +1,18 @@
 """``tlstudio backbones | methods | metrics | formats | ...``: what the plugins offer."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tlstudio.api.descriptors import Descriptor
 from tlstudio.api.method import MethodDescriptor
 from tlstudio.api.metric import MetricDescriptor
-from tlstudio.cli.common import registry
+from tlstudio.cli.common import opened, registry
 from tlstudio.cli.output import Json, print_json, say, table
+
+if TYPE_CHECKING:
+    from tlstudio.weights import RunWeights
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +45,7 @@ def _as_dict(descriptor: Descriptor, plugin: str) -> dict[str, Any]:
     }
     if isinstance(descriptor, MethodDescriptor):
         entry |= {"formula": descriptor.formula, "source": descriptor.source}
+        entry |= {"needs": list(descriptor.needs), "takes": list(descriptor.takes)}
     if isinstance(descriptor, MetricDescriptor):
         entry |= {"higher_is_better": descriptor.higher_is_better, "bounds": descriptor.bounds}
     if descriptor.options.model_fields:
@@ -48,18 +53,39 @@ def _as_dict(descriptor: Descriptor, plugin: str) -> dict[str, Any]:
     return entry
 
 
-def backbones(json: Json = False) -> None:
+def backbones(
+    project: Annotated[
+        Path | None, typer.Argument(help="Also what the finished runs of this project have trained.")
+    ] = None,
+    json: Json = False,
+) -> None:
     from tlstudio import weights
 
     catalog = weights.catalog(registry())
+    found: list[weights.RunWeights] = []
+    if project is not None:
+        with opened(project) as there:
+            found = weights.of_project(there)
     if json:
-        print_json({"backbones": catalog})
+        made = [{"id": w.id, "run": w.run, "backbone": w.backbone, "title": w.title, "card": w.card} for w in found]
+        print_json({"backbones": catalog, **({"runs": made} if project is not None else {})})
         return
     rows = [
         (b["id"], round(b["parameters"] / 1e6, 1), b["gflops"], b["input_size"], ", ".join(_weights(b)))
         for b in catalog
     ]
     table(rows, ("backbone", "M parameters", "GFLOPs", "input", "weights (* on disk)"))
+    if found:
+        say("")
+        of_runs = [
+            (w.id, w.title.partition(": ")[2], _share(w, "probe_accuracy"), _share(w, "knn_accuracy")) for w in found
+        ]
+        table(of_runs, ("weights", "of a run", "probe, val", "k-NN, val"))
+
+
+def _share(made: "RunWeights", name: str) -> str:
+    value = made.card.get(name)
+    return f"{100 * value:.1f} %" if isinstance(value, int | float) else ""
 
 
 def _weights(entry: dict[str, Any]) -> list[str]:

@@ -109,6 +109,9 @@ def predict(
     text: Annotated[list[str] | None, typer.Option(help="A text itself, for models of texts; may be repeated.")] = None,
     lines: Annotated[bool, typer.Option("--lines", help="Each line of the files is a text of its own.")] = False,
     out: Annotated[Path | None, typer.Option(help="A folder for masks, for models of pixels.")] = None,
+    views: Annotated[
+        int, typer.Option(min=1, help="Look at each sample in so many ways (mirrored, shifted) and take the mean.")
+    ] = 1,
     json: Json = False,
 ) -> int:
     """Says what an exported model makes of samples: classes, labels, numbers or masks. ONNX needs no torch."""
@@ -116,13 +119,15 @@ def predict(
 
     if not files and not text:
         raise UsageError("Name at least one file, or give a text with --text.")
-    result = ask(model, files or [], top=top, typed=text or [], by_line=lines, out=out)
+    result = ask(model, files or [], top=top, typed=text or [], by_line=lines, out=out, views=views)
     noun = Registry.discover().modality(result["modality"]).noun
     if json:
         print_json(result)
     else:
         for entry in result["predictions"]:
             say(f"{named(entry)}: {worded(entry)}")
+        if "views" in result:
+            say(f"Each is the mean of {result['views']} views of the {noun[0]}.")
     if not result["predictions"]:
         raise UsageError(f"There is no {noun[0]} among the files that were named.")
     if all("error" in entry for entry in result["predictions"]):

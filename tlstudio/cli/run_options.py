@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from tlstudio import pseudo_labels
 from tlstudio.api.errors import UsageError
 from tlstudio.api.events import Finished
 from tlstudio.api.options import parse_settings
@@ -17,7 +18,9 @@ Backbone = Annotated[
     str, typer.Option("--backbone", help="One of 'tlstudio backbones', or the name of imported weights.")
 ]
 Method = Annotated[str, typer.Option("--method", help="One of 'tlstudio methods'.")]
-Weights = Annotated[str, typer.Option("--weights", help="Which weights of the backbone; 'none': random.")]
+Weights = Annotated[
+    str, typer.Option("--weights", help="Of the backbone; 'none': random; 'run:7': what run 7 has trained.")
+]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the method.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
 Engine = Annotated[str, typer.Option("--engine", help="One of 'tlstudio engines'.")]
@@ -91,6 +94,7 @@ def report(result: dict[str, Any], path: str) -> None:
             interval = f"  (95 %: {low:.3f} to {high:.3f})" if low is not None and high is not None else ""
             say(f"  {split:5} {name:18} {metrics[name]:.4f}{interval}")
     if result["status"] == "parked":
-        say(f"  next: tlstudio resume {path} {result['run']}")
+        waits = result.get("reason_kind") == pseudo_labels.REASON
+        say(f"  next: tlstudio {'pseudo-labels' if waits else 'resume'} {path} {result['run']}")
     elif result.get("model"):
         say(f"  next: tlstudio export {path} {result['run']} --format onnx --out model.onnx")

@@ -123,12 +123,18 @@ def evaluate(
     path: ProjectPath,
     run: RunId,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    views: Annotated[
+        int, typer.Option(min=1, help="Look at each sample in so many ways (mirrored, shifted) and take the mean.")
+    ] = 1,
     json: Json = False,
 ) -> int:
     """Metrics of a run's best model on a split, with 95 % intervals."""
-    done = follow(jobs.start("evaluate", {"project": str(path.absolute()), "run": run, "split": split}))
+    arguments = {"project": str(path.absolute()), "run": run, "split": split, "views": views}
+    done = follow(jobs.start("evaluate", arguments))
     if json:
         print_json(done.result)
     elif done.status == "finished":
         o.report({"run": run, "status": "scored", "metrics": {split: done.result["metrics"]}}, str(path))
+        if done.result["views"] > 1:
+            say(f"  with the mean of {done.result['views']} views of each sample")
     return 0 if done.status == "finished" else 3

@@ -14,7 +14,7 @@ from tlstudio.api.events import Event, Message, Progress
 from tlstudio.api.modality import ModalityDescriptor
 from tlstudio.api.task import TaskInfo
 from tlstudio.control import Control
-from tlstudio.data import labels, pool
+from tlstudio.data import labels, notes, pool
 from tlstudio.data.clusters import SplitItem
 from tlstudio.data.inspecting import Sample, Seen
 from tlstudio.data.labels import Labelling
@@ -186,7 +186,7 @@ def _classes(
         kept = old.class_names if task in ("regression", "segmentation") else (*old.class_names, *names)
         return list(dict.fromkeys(kept)), old.encoding, []
     warnings = [f"The class '{name}' has no usable {one} and is left out." for name in empty]
-    if task == "classification" and len(names) == 1:
+    if task == "classification" and len(names) == 1 and source.format.labelled:
         raise DataError(
             f"All {staging.count()} usable {several} of {source.path} belong to one class, '{names[0]}'. A classifier "
             f"needs at least two: give each class a folder of its own, and name the folder that holds them all."
@@ -209,7 +209,10 @@ def _split(
     project: Project, staging: Staging, old: DatasetInfo | None, source: Source, class_names: list[str],
     plan: SplitPlan, seed: int, near: bool,
 ) -> SplitResult:  # fmt: skip
-    """Assigns every staged file. What the data set has already keeps its split."""
+    """Assigns every staged file. What the data set has already keeps its split; what has no labels is to train on."""
+    if not source.format.labelled:
+        staging.assign((0, file.id) for file in list(staging.usable()))
+        return SplitResult([], notes.UNLABELLED, [])
     items: list[SplitItem] = []
     values: list[str] = []
     one_of: dict[str, str] = {}  # one string for each value, not for each file

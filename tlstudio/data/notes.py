@@ -9,6 +9,10 @@ from tlstudio.data.clusters import Clusters, SplitItem
 
 _SHOWN = 5
 _FAR_OFF = 0.05  # of all items, from the share that was asked for
+UNLABELLED = (
+    "These samples have no labels. All of them are in the training split, for methods that learn from samples without "
+    "labels."
+)
 _HELD_OUT = (("val", "validation"), ("test", "test"))
 
 

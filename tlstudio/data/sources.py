@@ -109,6 +109,8 @@ def _choose(
         return named, named.load()()
     best: tuple[float, FormatDescriptor | None, DatasetFormat | None] = (0.0, None, None)
     for descriptor in registry.formats():
+        if not descriptor.labelled:
+            continue
         try:
             reader: DatasetFormat = descriptor.load()()
             sure = float(reader.sniff(source))

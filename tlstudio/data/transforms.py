@@ -18,7 +18,7 @@ try:
 except ImportError:  # torchvision has announced that it will drop its decoders: Pillow decodes everything then
     decode_image = None
 
-Augmentation = Literal["none", "characters", "light", "medium"]
+Augmentation = Literal["none", "characters", "light", "medium", "strong", "strong-characters", "contrastive"]
 
 _PNG_PLAIN = {0, 2}  # greyscale and RGB; palettes and transparency need Pillow's rules
 
@@ -74,19 +74,26 @@ class TrainingTransform:
         p = preprocessing
         interpolation = InterpolationMode(p.interpolation)
         steps: list[v2.Transform] = []
-        if augmentation == "characters":
+        if augmentation.endswith("characters"):
             steps = [
                 v2.Resize(p.resize, interpolation, antialias=True),
                 v2.CenterCrop(p.crop),
                 _EdgeFilledAffine(degrees=12, translate=0.1, scale=(0.85, 1.15), shear=8),
             ]
         else:
-            steps = [v2.RandomResizedCrop(p.crop, scale=(0.35, 1.0), interpolation=interpolation, antialias=True)]
+            scale = (0.2, 1.0) if augmentation == "contrastive" else (0.35, 1.0)
+            steps = [v2.RandomResizedCrop(p.crop, scale=scale, interpolation=interpolation, antialias=True)]
         if flip:
             steps.append(v2.RandomHorizontalFlip())
+        fill = [round(255 * channel) for channel in p.mean]
         if augmentation == "medium":
-            fill = [round(255 * channel) for channel in p.mean]
             steps += [v2.TrivialAugmentWide(fill=fill), v2.RandomErasing(p=0.1, value=fill)]
+        if augmentation == "contrastive":  # Chen et al. 2020, appendix A, with half of the strength, as for CIFAR-10
+            colours = v2.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
+            steps += [v2.RandomApply([colours], p=0.8), v2.RandomGrayscale(p=0.2)]
+        if augmentation.startswith("strong"):
+            pad = p.crop // 4 if augmentation == "strong-characters" else 0
+            steps += [_RandAugmented(pad, fill), _Cutout(fill)]
         self._steps = v2.Compose(steps)
 
     def __call__(self, picture: torch.Tensor) -> torch.Tensor:
@@ -114,6 +121,39 @@ class _EdgeFilledAffine:
         )
         cropped: torch.Tensor = F.center_crop(moved, [size, size])
         return cropped
+
+
+class _RandAugmented:
+    """RandAugment (Cubuk et al. 2020) with two operations of magnitude 10 of 30. ``pad``: pixels by which the
+    picture's border is continued meanwhile, so that what is turned or shifted into view is no strange colour.
+    """
+
+    def __init__(self, pad: int, fill: list[int]) -> None:
+        self._pad = pad
+        self._augment = v2.RandAugment(num_ops=2, magnitude=10, fill=fill)
+
+    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
+        size = list(picture.shape[-2:])
+        padded = F.pad(picture, [self._pad] * 4, padding_mode="edge") if self._pad else picture
+        result: torch.Tensor = F.center_crop(self._augment(padded), size)
+        return result
+
+
+class _Cutout:
+    """A square with up to half of the picture's side is painted over (DeVries and Taylor 2017, as FixMatch has it)."""
+
+    def __init__(self, fill: list[int]) -> None:
+        self._fill = torch.tensor(fill, dtype=torch.uint8).view(3, 1, 1)
+
+    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
+        height, width = picture.shape[-2:]
+        side, y, x = torch.rand(3).tolist()
+        half = side * min(height, width) / 4
+        rows = slice(max(0, round(y * height - half)), round(y * height + half))
+        columns = slice(max(0, round(x * width - half)), round(x * width + half))
+        result = picture.clone()
+        result[..., rows, columns] = self._fill
+        return result
 
 
 def make_transform(

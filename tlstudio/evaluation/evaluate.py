@@ -23,7 +23,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 
 
 def evaluate_job(
-    control: Control, project: str, run: int, split: str = "test"
+    control: Control, project: str, run: int, split: str = "test", views: int = 1
 ) -> Generator[Event, None, dict[str, Any]]:
     """Scores a run's best model on ``split``.
 
@@ -33,6 +33,8 @@ def evaluate_job(
     """
     if split not in SPLITS:
         raise UsageError(f"There is no split '{split}'. There are: {', '.join(SPLITS)}.")
+    from tlstudio.prediction import several_views
+    from tlstudio.prediction.split_views import outputs_of_views
     from tlstudio.training import restore
     from tlstudio.training.evaluating import outputs_of_split
 
@@ -45,8 +47,21 @@ def evaluate_job(
         part, noun = manifest.splits[split], subject.modality.noun[1]
         if not part.paths:
             raise DataError(f"The {split} split of '{loaded.spec.dataset}' holds no {noun}.")
-        stored = _stored(folder, split, subject)
-        if stored:
+        stored = _stored(folder, split, subject) if views == 1 else None
+        if views > 1:
+            sights = several_views.sights(
+                views,
+                modality=subject.modality.id,
+                task=subject.task.id,
+                parameters=subject.parameters,
+                flip_safe=loaded.descriptor.flip_safe,
+            )
+            views = len(sights)
+            found = yield from outputs_of_views(loaded.model, part, subject, manifest.root, sights, control)
+            if not found.kept:
+                raise DataError(f"None of the {noun} of the {split} split could be read.")
+            outputs, targets = found.outputs.numpy(), found.targets.numpy()
+        elif stored:
             outputs, targets = stored
         else:
             found = yield from outputs_of_split(loaded.model, part, subject, manifest.root, control=control)
@@ -68,11 +83,15 @@ def evaluate_job(
             yield Message(level="warning", text=note)
         results = _results(folder)
         results["task"], results["class_names"] = subject.task.id, list(subject.info.class_names)
-        results["splits"][split] = entry
-        write_results(folder, results)
-        row = opened.run(run)
-        opened.update_run(run, metrics={**row.metrics, split: entry["metrics"]})
-    return {"run": run, "split": split, **entry, "model_sha256": _sha256(folder / restore.MODEL_FILE)}
+        if views > 1:
+            results.setdefault("with_views", {})[split] = {"views": views, **entry}
+            write_results(folder, results)
+        else:
+            results["splits"][split] = entry
+            write_results(folder, results)
+            row = opened.run(run)
+            opened.update_run(run, metrics={**row.metrics, split: entry["metrics"]})
+    return {"run": run, "split": split, "views": views, **entry, "model_sha256": _sha256(folder / restore.MODEL_FILE)}
 
 
 def _stored(folder: Path, split: str, subject: "Subject") -> Arrays | None:

@@ -39,7 +39,7 @@ class OptionsForm(QWidget):
         super().__init__(parent)
         self._model: type[Options] = NoOptions
         self._rows: dict[str, _Row] = {}
-        self._show_all = False
+        self._show_all = self._setting = False
         self._memory: dict[type[Options], dict[str, Any]] = {}
         self.problems: dict[str, str] = {}
         self._body: QWidget | None = None
@@ -62,8 +62,10 @@ class OptionsForm(QWidget):
         self.set_values(values if values is not None else self._memory.get(model, {}))
 
     def set_values(self, values: dict[str, Any]) -> None:
+        self._setting = True  # the fields that come later are still empty while the first ones say that they changed
         for name, row in self._rows.items():
             row.field.set_value(values.get(name, self.default(name)))
+        self._setting = False
         self._refresh()
 
     def default(self, name: str) -> Any:
@@ -143,7 +145,7 @@ class OptionsForm(QWidget):
     def _add_row(self, grid: QGridLayout, at: int, name: str, info: FieldInfo) -> _Row:
         title = info.title or name.replace("_", " ").capitalize()
         field = make_field(info)
-        field.setMinimumWidth(64)
+        field.setMinimumWidth(56)
         field.setAccessibleName(title)
         field.setAccessibleDescription(info.description or "")
         field.setToolTip(_explanation(info, self.default(name)))
@@ -179,6 +181,8 @@ class OptionsForm(QWidget):
 
     @Slot()
     def _on_edited(self) -> None:
+        if self._setting:
+            return
         self._refresh()
         self.changed.emit()
 

@@ -32,6 +32,7 @@ PAGES = (
     PageRow("train", "Train", "train", "tlstudio.gui.pages.train:TrainPage"),
     PageRow("runs", "Runs", "runs", "tlstudio.gui.pages.runs:RunsPage"),
     PageRow("run", "Run", "run", "tlstudio.gui.pages.run:RunPage", place="runs"),
+    PageRow("compare", "Compare", "columns", "tlstudio.gui.pages.compare:ComparePage", place="runs"),
     PageRow("results", "Results", "results", "tlstudio.gui.pages.results:ResultsPage"),
     PageRow("try", "Try it", "try", "tlstudio.gui.pages.try_it:TryPage"),
     PageRow("export", "Export", "export", "tlstudio.gui.pages.export:ExportPage"),

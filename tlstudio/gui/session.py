@@ -51,10 +51,10 @@ class Session(QObject):
         self.runtime: RuntimeChosen | None = None
         self.selected_dataset = ""
         self.selected_run = 0
-        self.command_line = ""
-        self.status = ""
+        self.command_line = self.status = ""
         self.pending_import = ""  # a folder or table that the Data page is to offer for import
         self.pending_plugin = ""  # likewise the Plugins page
+        self.pending_comparison: tuple[int, ...] = ()  # runs that the Compare page is to show
         self._registry: Registry | None = None
         self._jobs = NamedJobs(self)
         self._runs_asked = False

@@ -27,18 +27,21 @@ def predict(
     typed: Sequence[str] = (),
     by_line: bool = False,
     out: str | os.PathLike[str] | None = None,
+    views: int = 1,
 ) -> dict[str, Any]:
     """Returns ``{"model": path, "task": id, "modality": id, "predictions": [...]}``, an entry for each sample in order.
 
     ``files``: samples, folders of them, or places; with ``by_line`` files of texts, one a line. ``typed``: texts.
-    ``out``: a folder for the masks of a segmentation, in which nothing is replaced.
+    ``out``: a folder for the masks of a segmentation, in which nothing is replaced. ``views``: more than 1: the mean
+    over so many ways to look at each sample (:mod:`tlstudio.prediction.several_views`), if there are so many; the
+    result then says ``views``.
 
     An entry is ``{"file", ...}`` (``line``, ``text``) with what :meth:`tlstudio.api.Task.decode` answers: ``class,
     probability, top: [{"class", "probability"}]``, at most ``top`` of them (1 or more); ``labels, scores``; ``values``;
     or ``shares`` with ``mask`` and ``mask_values`` (the value of each class in it). Or it is ``{"file", "error"}``
     with a sentence. Raises ``StudioError`` where the model cannot be used.
     """
-    steps = _steps(Control(), Path(model), files, top, registry, typed, by_line, Path(out) if out else None)
+    steps = _steps(Control(), Path(model), files, top, registry, typed, by_line, Path(out) if out else None, views)
     while True:
         try:
             next(steps)
@@ -55,9 +58,12 @@ def predict_job(
     typed: Sequence[str] = (),
     by_line: bool = False,
     out: str = "",
+    views: int = 1,
 ) -> Generator[Event, None, dict[str, Any]]:
     """:func:`predict` with progress; may be stopped between batches."""
-    return (yield from _steps(control, Path(model), files, top, None, typed, by_line, Path(out) if out else None))
+    return (
+        yield from _steps(control, Path(model), files, top, None, typed, by_line, Path(out) if out else None, views)
+    )
 
 
 def _steps(
@@ -69,9 +75,10 @@ def _steps(
     typed: Sequence[str],
     by_line: bool,
     out: Path | None,
+    views: int = 1,
 ) -> Generator[Event, None, dict[str, Any]]:
     registry = registry or Registry.discover()
-    answering = Answering(load_predictor(model, registry), registry, top, out)
+    answering = Answering(load_predictor(model, registry), registry, top, out, views)
     modality = answering.modality
     if (typed or by_line) and modality.id != "text":
         raise UsageError(f"{model.name} is a model of {modality.noun[1]}, which cannot be typed. Name files.")
@@ -86,7 +93,8 @@ def _steps(
             done=len(entries), total=len(named), unit=modality.noun[1], text="Predicting", eta=round(left, 1)
         )
     card = answering.card
-    return {"model": str(model), "task": card.task, "modality": card.modality, "predictions": entries}
+    seen = {"views": answering.views} if answering.views > 1 else {}
+    return {"model": str(model), "task": card.task, "modality": card.modality, **seen, "predictions": entries}
 
 
 def _answer(answering: Answering, batch: Sequence[Named]) -> list[dict[str, Any]]:

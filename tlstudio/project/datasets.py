@@ -64,9 +64,9 @@ class Datasets:
             values: dict[str, str] = {}
             files: dict[str, str] = {}
             groups: dict[str, str] = {}
-            for path, container, start, length, value, split, sha256, item_id, group in connection.execute(
-                "SELECT i.path, i.container, i.start, i.length, t.value, s.split, i.sha256, i.id, i.group_key"
-                " FROM item_states s JOIN items i ON i.id = s.item_id JOIN targets t ON t.id = s.target_id"
+            for path, container, start, length, value, split, sha256, item_id, group, *size in connection.execute(
+                "SELECT i.path, i.container, i.start, i.length, t.value, s.split, i.sha256, i.id, i.group_key,"
+                " i.width, i.height FROM item_states s JOIN items i ON i.id = s.item_id JOIN targets t ON t.id = s.target_id"
                 f" WHERE s.dataset_id = ? AND {lookup.holds(row, revision)} ORDER BY s.item_id",
                 (row.id,),
             ):
@@ -85,6 +85,8 @@ class Datasets:
                 data.item_ids.append(item_id)
                 data.values.append(values.get(value) or values.setdefault(value, self._shown_value(row, value)))
                 data.groups.append(groups.setdefault(group, group))
+                data.widths.append(size[0])
+                data.heights.append(size[1])
         return Manifest(
             dataset=name, revision=revision, root=root, class_names=names, splits=splits, fingerprint=fingerprint,
             task=row.task, modality=row.modality, encoding=row.pixels,

@@ -12,7 +12,6 @@ from torch import nn
 from tlstudio.api.controls import Controls
 from tlstudio.api.events import Event
 from tlstudio.api.tools import Outputs
-from tlstudio.control import Control
 from tlstudio.evaluation import columns, evaluate_predictions
 from tlstudio.evaluation import controls as comparing
 from tlstudio.project import SplitData
@@ -27,13 +26,19 @@ OWN = "model"  # id of the model itself in the table
 
 
 def score(
-    run: Prepared, folder: Path, registry: Registry, split: str, found: Collected, select_by: str, control: Control
+    run: Prepared,
+    folder: Path,
+    registry: Registry,
+    split: str,
+    found: Collected,
+    scored: dict[str, Any],
+    select_by: str,
 ) -> Generator[Event, None, None]:
     """Writes the split's entry of ``controls.json``: for the model and each control its metric with interval, for each
-    control the paired difference; the verdict. ``found``: what the model itself predicted.
+    control the paired difference; the verdict. ``found``: what the model itself predicted, ``scored``: its figures.
     """
     method: Any = run.method
-    asked: Controls = yield from method.controls(_look(run, run.manifest.splits[split], control))
+    asked: Controls = yield from method.controls(_look(run, run.manifest.splits[split]))
     kept = {position: row for row, position in enumerate(found.kept)}
     pairs = [(row, kept[p]) for row, p in enumerate(asked.indices.tolist()) if p in kept]
     if not pairs:
@@ -43,7 +48,7 @@ def score(
     targets = found.targets.numpy()[ours]
     model = found.outputs.numpy()[ours]
     own = columns(model, targets, task=task, info=info)
-    entries = [{"id": OWN, "title": "The model", "kind": OWN, **_scored(model, targets, run, registry, select_by)}]
+    entries = [{"id": OWN, "title": "The model", "kind": OWN, **_value(scored["metrics"], select_by)}]
     rows = []
     for row in asked.rows:
         outputs = row.outputs.numpy()[theirs]
@@ -75,15 +80,18 @@ def score(
 def _scored(
     outputs: np.ndarray, targets: np.ndarray, run: Prepared, registry: Registry, select_by: str
 ) -> dict[str, float | None]:
-    """``value``, ``value_low``, ``value_high`` of the metric by which the run chooses."""
     chosen = [metric for metric in registry.metrics() if metric.id == select_by]
-    metrics = evaluate_predictions(outputs, targets, task=run.subject.task, info=run.subject.info, metrics=chosen)[
-        "metrics"
-    ]
+    subject = run.subject
+    found = evaluate_predictions(outputs, targets, task=subject.task, info=subject.info, metrics=chosen)
+    return _value(found["metrics"], select_by)
+
+
+def _value(metrics: dict[str, float], select_by: str) -> dict[str, float | None]:
+    """``value``, ``value_low``, ``value_high`` of the metric by which the run chooses."""
     return {f"value{end}": metrics.get(f"{select_by}{end}") for end in ("", "_low", "_high")}
 
 
-def _look(run: Prepared, split: SplitData, control: Control) -> Callable[..., Generator[Event, None, Outputs]]:
+def _look(run: Prepared, split: SplitData) -> Callable[..., Generator[Event, None, Outputs]]:
     def look(module: nn.Module, most: int = 0) -> Generator[Event, None, Outputs]:
         step = max(1, -(-len(split.paths) // most)) if most else 1
         positions = list(range(0, len(split.paths), step))
@@ -94,7 +102,6 @@ def _look(run: Prepared, split: SplitData, control: Control) -> Callable[..., Ge
             part.paths,
             run.subject,
             make_reading(run.subject, None, run.manifest.root),
-            control=control,
             runtime=run.runtime,
         )
         read = torch.tensor(kept, dtype=torch.int64)

@@ -65,13 +65,17 @@ def choices(registry: Registry, modality: str) -> list[Choice]:
     return sorted(found, key=lambda c: (not c.trained, rank.get(c.backbone.id, -1 if c.trained else len(rank))))
 
 
-def choose(registry: Registry, modality: str, backbone: str = "", weights: str = "") -> Choice:
-    """The one that is named, or the best there is. Raises ``UsageError``, ``WeightsError``."""
+def choose(
+    registry: Registry, modality: str, backbone: str = "", weights: str = "", project: Project | None = None
+) -> Choice:
+    """The one that is named (``run:7`` of ``project``, too), or the best there is. Raises ``UsageError``,
+    ``WeightsError``.
+    """
     if backbone:
-        descriptor, named = weight_store.split_backbone(registry, backbone)
+        descriptor, named = weight_store.split_backbone(registry, backbone, project)
         if descriptor.modality not in registry.modality(modality).backbones:
             raise UsageError(f"The backbone '{descriptor.id}' takes {descriptor.modality}, not {modality}.")
-        resolved = weight_store.resolve(descriptor, weights or named)
+        resolved = weight_store.resolve(descriptor, weights or named, project)
         return Choice(descriptor, resolved, resolved.id != "none")
     found = choices(registry, modality)
     if not found:
@@ -89,7 +93,7 @@ def embed(
     are told and left out. Raises ``StudioError``.
     """
     manifest = project.manifest(dataset)
-    choice = choose(registry, manifest.modality, backbone, weights)
+    choice = choose(registry, manifest.modality, backbone, weights, project)
     descriptor = choice.backbone
     torch.manual_seed(_SEED)
     network: nn.Module = descriptor.load()()

@@ -14,9 +14,10 @@ from tlstudio.api.phases import Data, Phase, SolveData, Stream
 from tlstudio.api.tools import Tools
 from tlstudio.control import Control
 from tlstudio.data.features import FeatureCache
+from tlstudio.data.views import View
 from tlstudio.project import SplitData
 from tlstudio.training.caching import feature_cache
-from tlstudio.training.predict import compute_features
+from tlstudio.training.predict import compute_features, view_features
 from tlstudio.training.preparation import Prepared, on_features
 from tlstudio.training.reading import strata_of
 from tlstudio.training.sides import Side, parts_of
@@ -33,6 +34,8 @@ class Material:
         self._run, self._seed, self._folder, self._control = prepared, seed, cache_folder, control
         self.features: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         self.kept: dict[str, list[int]] = {}
+        self._views: dict[tuple[object, ...], tuple[torch.Tensor, ...]] = {}
+        self._solved_views: tuple[torch.Tensor, ...] = ()
         self.images, self.seconds = 0, 0.0
         self.features_only = all(on_features(phase) for phase in prepared.phases)
         self._began = self._of_which = "" if self.features_only else _digest(_backbone(prepared))
@@ -41,6 +44,7 @@ class Material:
         """Of every stream in which there is something."""
         if phase.solve:
             yield from self.need(("train", "val"))
+            self._solved_views = (yield from self._need_views(phase.streams[0])) if phase.streams else ()
             return {}
         sources: dict[str, Source] = {}
         for stream in () if phase.compute else phase.streams:
@@ -54,7 +58,9 @@ class Material:
         return sources
 
     def solve_data(self) -> SolveData:
-        return SolveData(train=self.features["train"], val=self.features["val"], seed=self._seed)
+        return SolveData(
+            train=self.features["train"], val=self.features["val"], seed=self._seed, views=self._solved_views
+        )
 
     def need(self, splits: tuple[str, ...], data: Data = "target") -> Generator[Event, None, None]:
         """One pass of the frozen backbone over what the cache lacks; samples that cannot be read drop out."""
@@ -68,6 +74,7 @@ class Material:
         if not self.features_only and (now := _digest(backbone)) != self._of_which:
             self.features.clear()
             self.kept.clear()
+            self._views.clear()
             self._of_which = now
         wanted = [name for name in splits if prefix + name not in self.features]
         if not wanted:
@@ -90,8 +97,29 @@ class Material:
             self.features[prefix + name] = (cache.get([split.hashes[i] for i in kept]), targets)
             self.kept[prefix + name] = kept
 
-    def _cache(self, backbone: nn.Module, side: Side) -> FeatureCache:
-        """A backbone that has learnt in this run, or gives other features than usual, has a cache of its own."""
+    def _need_views(self, stream: Stream) -> Generator[Event, None, tuple[torch.Tensor, ...]]:
+        """Features of altered copies of the samples whose own are there."""
+        key = (stream.data, stream.split, stream.views, stream.flip)
+        if stream.views and key not in self._views:
+            side, backbone = self._run.sides[stream.data], _backbone(self._run)
+            assert backbone is not None
+            split, kept = side.manifest.splits[stream.split], self.kept[_named(stream.split, stream.data)]
+            self._views[key] = yield from view_features(
+                backbone,
+                [split.paths[position] for position in kept],
+                [split.hashes[position] for position in kept],
+                side.subject,
+                [View(name, stream.flip, self._seed, number) for number, name in enumerate(stream.views)],
+                lambda view: self._cache(backbone, side, view),
+                self._run.runtime,
+                self._control,
+            )
+        return self._views.get(key, ())
+
+    def _cache(self, backbone: nn.Module, side: Side, view: str = "") -> FeatureCache:
+        """A backbone that has learnt in this run, or gives other features than usual, has a cache of its own; so have
+        altered copies.
+        """
         run = self._run
         fingerprint = run.weights.sha256 if self._of_which == self._began else f"trained-{self._of_which}"
         return feature_cache(
@@ -101,7 +129,7 @@ class Material:
             side.subject,
             run.runtime.precision,
             self._seed,
-            kind=str(getattr(backbone, "feature_key", "")),
+            kind="; ".join(part for part in (str(getattr(backbone, "feature_key", "")), view) if part),
             dim=int(getattr(backbone, "feature_dim", run.descriptor.feature_dim)),
         )
 
@@ -126,7 +154,8 @@ class Material:
             if stream.sampler != "natural":
                 whole = strata_of(side.subject, split)
                 strata = [whole[position] for position in self.kept[prefix + stream.split]]
-            return FeatureSource(features, targets, stream, device, self._seed, strata)
+            views = yield from self._need_views(stream)
+            return FeatureSource(features, targets, stream, device, self._seed, strata, views)
         return SampleSource(
             split, side.manifest.root, stream, side.subject, run.runtime, self._seed, self._chosen(stream, split)
         )
@@ -139,6 +168,10 @@ class Material:
             return None
         part, parts = stream.fold
         return Chosen([p for p, k in enumerate(parts_of(split, parts, self._seed)) if k != part])
+
+
+def _named(split: str, data: Data) -> str:
+    return f"source/{split}" if data == "source" else split
 
 
 def _backbone(run: Prepared) -> nn.Module | None:

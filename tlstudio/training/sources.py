@@ -129,7 +129,9 @@ class SampleSource:
 
 
 class FeatureSource:
-    """Batches of cached features ``[N, D]``, in the order that the samples would have. ``strata``: for its sampler."""
+    """Batches of cached features ``[N, D]``, in the order that the samples would have. ``strata``: for its sampler;
+    ``views``: features of altered copies of the same samples.
+    """
 
     failures: dict[str, str]
     notes: list[str]
@@ -142,8 +144,10 @@ class FeatureSource:
         device: torch.device,
         seed: int,
         strata: Sequence[int] = (),
+        views: Sequence[torch.Tensor] = (),
     ) -> None:
         self._features, self._targets = features.to(device), targets.to(device)
+        self._views = [view.to(device) for view in views]
         self._sampler, self._strata = stream.sampler, strata
         self._size, self._seed, self._name = stream.batch_size, seed, stream.name
         self.failures, self.notes = {}, []
@@ -161,7 +165,8 @@ class FeatureSource:
         for number in range(first, len(self)):
             positions = order[number * self._size : (number + 1) * self._size]
             rows = positions.to(self._features.device)
-            yield number, Batch(self._features[rows], self._targets[rows], positions)
+            views = tuple(view[rows] for view in self._views)
+            yield number, Batch(self._features[rows], self._targets[rows], positions, views)
 
 
 Place = tuple[int, int]  # epoch of a stream, number of its next batch

@@ -25,7 +25,9 @@ _ID = re.compile(r"run:\s*(\d{1,9})", re.IGNORECASE)
 
 @dataclasses.dataclass(frozen=True)
 class RunWeights:
-    """The backbone of a run. ``id``: ``run:7``; ``card``: what its method says of it, empty where it says nothing."""
+    """The backbone of a run. ``id``: ``run:7``; ``dataset``: what it learnt from; ``card``: what its method says of it,
+    empty where it says nothing.
+    """
 
     id: str
     run: int
@@ -104,13 +106,15 @@ def _read(run: "Run") -> RunWeights:
             "other weights."
         ) from error
     card = card_of(run.dir)
-    how = card.get("objective")
+    how, source = card.get("objective"), card.get("source")
+    learnt_from = source.get("dataset") if isinstance(source, dict) else None
+    dataset = learnt_from if isinstance(learnt_from, str) else run.dataset
     return RunWeights(
         id=f"{PREFIX}{run.id}",
         run=run.id,
         backbone=run.backbone,
-        title=f"run {run.id}: {how if isinstance(how, str) and how else run.method} on {run.dataset} ({run.backbone})",
-        dataset=run.dataset,
+        title=f"run {run.id}: {how if isinstance(how, str) and how else run.method} on {dataset} ({run.backbone})",
+        dataset=dataset,
         path=path,
         preprocessing=preset,
         card=card,

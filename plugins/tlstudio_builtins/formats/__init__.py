@@ -127,4 +127,13 @@ FORMATS: list[FormatDescriptor] = [
         options=FlatOptions,
         modalities=_ALL,
     ),
+    FormatDescriptor(
+        id="unlabelled",
+        title="Samples without labels",
+        description="Pictures, sounds, texts or films in a folder, however deep, or a text file with one text in each "
+        "line. They have no labels, and are for methods that learn from such samples too.",
+        factory="tlstudio_builtins.formats.unlabelled:Unlabelled",
+        modalities=_ALL,
+        labelled=False,
+    ),
 ]

@@ -1,9 +1,22 @@
 """Adaptation methods, declared without importing torch."""
 
 from tlstudio.api import MethodDescriptor, supports_everything
-from tlstudio_builtins.methods.options import FeatureExtractionOptions, FineTuningOptions
+from tlstudio_builtins.methods import (
+    adaptation_card,
+    cam_card,
+    distillation_card,
+    finetune_more_card,
+    frozen_more_card,
+    joint_card,
+    pretraining_card,
+    robustness_card,
+    unlabelled_card,
+    weight_space_card,
+)
+from tlstudio_builtins.methods.feature_extraction_options import FeatureExtractionOptions
+from tlstudio_builtins.methods.options import FineTuningOptions
 
-METHODS = [
+_FIRST = [
     MethodDescriptor(
         id="feature-extraction",
         title="Feature extraction",
@@ -27,4 +40,18 @@ METHODS = [
         source="Kumar et al.: Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution. "
         "ICLR 2022 (LP-FT)",
     ),
+]
+
+METHODS = [
+    *_FIRST,
+    *frozen_more_card.CARDS,
+    *finetune_more_card.CARDS,
+    *weight_space_card.CARDS,
+    *distillation_card.CARDS,
+    *joint_card.CARDS,
+    *adaptation_card.CARDS,
+    *unlabelled_card.CARDS,
+    *cam_card.CARDS,
+    *pretraining_card.CARDS,
+    *robustness_card.CARDS,
 ]

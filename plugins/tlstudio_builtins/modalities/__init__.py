@@ -15,6 +15,7 @@ MODALITIES = [
         ),
         noun=("picture", "pictures"),
         backbones=("image",),
+        augmentations=("light", "none", "medium", "characters", "contrastive"),
     ),
     ModalityDescriptor(
         id="audio",
@@ -53,5 +54,6 @@ MODALITIES = [
         ),
         noun=("film", "films"),
         backbones=("image",),
+        augmentations=("light", "none", "medium", "characters", "contrastive"),
     ),
 ]  # fmt: skip

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from tlstudio.api import Facts, Preprocessing
-from tlstudio_builtins.modalities import colours, sound_files
+from tlstudio.api.regions import Canvas
+from tlstudio_builtins.modalities import colours, sound_files, sound_regions
 from tlstudio_builtins.modalities.spectrogram import Geometry, fitted, spectrogram
 
 REACH = 3.0  # of a sound longer than this many windows, the middle of so many is used
@@ -68,6 +69,20 @@ class Audio:
             picture = fitted(picture_of(content, geometry), geometry.frames)
             squares.append(np.asarray(Image.fromarray(picture).resize((side, side), kernel)))
         return np.repeat(np.stack(squares)[:, None], 3, axis=1)
+
+    def canvas(self, content: bytes, preprocessing: Preprocessing, parameters: Mapping[str, Any]) -> Canvas:
+        """A :class:`tlstudio.api.regions.DrawnModality`."""
+        return sound_regions.canvas(content, parameters)
+
+    def heard(
+        self,
+        content: bytes,
+        kept: npt.NDArray[np.float64],
+        preprocessing: Preprocessing,
+        parameters: Mapping[str, Any],
+    ) -> bytes:
+        """A :class:`tlstudio.api.regions.HeardModality`."""
+        return sound_regions.heard(content, kept, parameters)
 
 
 def picture_of(content: bytes, geometry: Geometry) -> npt.NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tlstudio.api import DataError, Facts, Preprocessing
+from tlstudio.api.regions import Canvas
 
 CAPTION = 300  # characters
 LONGEST = 2048  # bytes that a network is given of one text
@@ -53,6 +54,11 @@ class Text:
             values = numbers(content)[:length]
             row[: len(values)] = values
         return rows
+
+    def canvas(self, content: bytes, preprocessing: Preprocessing, parameters: Mapping[str, Any]) -> Canvas:
+        """A :class:`tlstudio.api.regions.DrawnModality`."""
+        text, _ = read(content)
+        return Canvas(text=text.strip(), length=int(parameters["length"]))
 
 
 def fingerprint(text: str) -> int:

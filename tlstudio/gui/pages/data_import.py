@@ -8,6 +8,7 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
+from tlstudio.data import notes
 from tlstudio.gui.pages.data_fields import mark
 from tlstudio.gui.pages.data_looks import AUTO, LooksCard
 from tlstudio.gui.pages.data_sniff import SCHEME, Look, Survey, look, survey
@@ -56,7 +57,7 @@ class ImportForm(QWidget):
         self.looked.changed.connect(self._on_looked)
         self.looked.asked.connect(self._look_again)
         self.looks = self.looked.looks
-        split_card = Card("How to split")
+        self.split_card = split_card = Card("How to split")
         self.splits = SplitForm()
         self.splits.changed.connect(self._update)
         split_card.body.addWidget(self.splits)
@@ -110,6 +111,7 @@ class ImportForm(QWidget):
             del split["time_by"]
         if split["near"]:
             del split["near"]
+        split = split if self.labelled else {}
         return chosen | split | ({"add": True} if self.asked.adds else {})
 
     def command(self) -> str:
@@ -124,7 +126,14 @@ class ImportForm(QWidget):
         for key, value in chosen.get("options", {}).items():
             several = isinstance(value, list | tuple)
             parts += ["--set", f"{key}={','.join(map(str, value)) if several else value}"]
-        return shlex.join([*parts, *self.splits.flags(), *(["--add"] if self.asked.adds else [])])
+        parts += self.splits.flags() if self.labelled else []
+        return shlex.join([*parts, *(["--add"] if self.asked.adds else [])])
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the chosen format gives labels; without them there is nothing to split."""
+        chosen = self.looked.chosen
+        return chosen is None or self._session.registry.format(chosen.format).labelled
 
     # ---- inside
 
@@ -184,7 +193,7 @@ class ImportForm(QWidget):
     def _update(self) -> None:
         if not hasattr(self, "import_button"):
             return
-        reason, split_problem = "", self.splits.problem()
+        reason, split_problem = "", self.splits.problem() if self.labelled else ""
         if not self.source.text().strip():
             reason = "Choose what to import."
         elif not self.name.text().strip():
@@ -204,6 +213,7 @@ class ImportForm(QWidget):
         reason = reason or split_problem
         self.import_button.setEnabled(not reason)
         self.import_button.setToolTip(reason)
+        self.split_card.setVisible(self.labelled)
         self.sentence.setText(self._what_happens(reason))
         self.command_changed.emit(self.command())
 
@@ -217,7 +227,7 @@ class ImportForm(QWidget):
         kept = "the project keeps a copy" if self.source.text().strip().startswith(SCHEME) else "your files stay there"
         return (
             f"All {noun} of the source are {into}, and {kept}. What cannot be used is left out and listed, with the "
-            f"reason. {self.splits.sentence()}"
+            f"reason. {self.splits.sentence() if self.labelled else notes.UNLABELLED}"
         )
 
     @Slot()

@@ -55,7 +55,8 @@ def survey(formats: "list[FormatDescriptor]", source: str) -> Survey:
     if not path.exists():
         return Survey(source, problem=f"There is nothing at {source}.")
     looks = [found for descriptor in formats if (found := look(descriptor, path)) is not None]
-    looks.sort(key=lambda found: (bool(found.problem), -found.seen.sure))
+    labelled = {descriptor.id for descriptor in formats if descriptor.labelled}
+    looks.sort(key=lambda found: (found.format not in labelled, bool(found.problem), -found.seen.sure))
     if looks:
         return Survey(source, tuple(looks), names=tuple(some_names(path)))
     if path.is_file() and archives.is_archive(path):

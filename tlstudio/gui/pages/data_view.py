@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from tlstudio.gui import estimate, text
+from tlstudio import estimating
+from tlstudio.gui import text
 from tlstudio.gui.session import Session
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ def duration_of(count: int, gflops: float) -> float:
     cores = max(1, os.cpu_count() or 1)
     seconds = 2.0 + count * _FILE_S / cores
     if gflops:
-        rate = estimate.CPU_RATE * cores
-        seconds += estimate.STARTING / 2 + count * ((gflops + estimate.FIXED_COST) / rate + estimate.DECODING / cores)
+        rate = estimating.CPU_RATE * cores
+        each = (gflops + estimating.FIXED_COST) / rate + estimating.DECODING / cores
+        seconds += estimating.STARTING / 2 + count * each
     return seconds
 
 

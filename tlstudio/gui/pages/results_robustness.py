@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QScrollArea, QVBox
 from tlstudio.gui.pages.results_data import RunResults
 from tlstudio.gui.pages.results_views import ResultsView
 from tlstudio.gui.plots.chart import Chart
-from tlstudio.gui.plots.colours import PlotColours
+from tlstudio.gui.plots.colours import PlotColours, dash_of
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.controls import button, muted_label
 from tlstudio.gui.widgets.corruption_grid import CorruptionGrid
@@ -162,7 +162,7 @@ class RobustnessView(ResultsView):
             self.chart.remove_line(key)
         attacks = {name: measured["attacks"][name] for name in _TITLES if name in measured["attacks"]}
         for colour, (name, rows) in enumerate(attacks.items()):
-            self.chart.add_line(name, _TITLES[name], colour, symbol="o")
+            self.chart.add_line(name, _TITLES[name], colour, symbol="o", dash=dash_of(colour))
             eps = np.array([0.0, *(row["eps"] for row in rows)])
             share = np.array([measured["clean"]["accuracy"], *(row["accuracy"] for row in rows)])
             self.chart.set_points(name, eps, share)

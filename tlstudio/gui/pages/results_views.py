@@ -14,6 +14,7 @@ _VIEWS = (
     "results_robustness:RobustnessView",
     "results_weights:WeightsView",
     "results_cam:AttentionView",
+    "run_pseudo_results:NewLabelsView",
 )
 
 

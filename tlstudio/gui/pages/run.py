@@ -15,6 +15,7 @@ from tlstudio.gui.pages.run_controls import RunControls
 from tlstudio.gui.pages.run_holding import HoldingCard
 from tlstudio.gui.pages.run_log import RunLog
 from tlstudio.gui.pages.run_progress import RunProgress
+from tlstudio.gui.pages.run_pseudo import ReviewCard
 from tlstudio.gui.pages.run_reason import WhatHappened
 from tlstudio.gui.pages.run_story import RunStory
 from tlstudio.gui.pages.runs_table import RunsTable
@@ -55,6 +56,7 @@ class RunPage(Page):
         self.happened = WhatHappened(session)
         self.progress = RunProgress()
         self.holding = HoldingCard()
+        self.review = ReviewCard(session)
         self.plot = LivePlot(self.titles)
         self.log = RunLog()
         self.others = RunsTable(session, _SMALL)
@@ -68,9 +70,8 @@ class RunPage(Page):
         self._connect()
 
     def _lay_out(self) -> None:
-        for widget, stretch in ((self.header, 0), (self.empty, 1), (self.happened, 0), (self.progress, 0)):
-            self.layout_.addWidget(widget, stretch)
-        self.layout_.addWidget(self.holding)
+        for widget in (self.header, self.empty, self.happened, self.progress, self.holding, self.review):
+            self.layout_.addWidget(widget, int(widget in (self.empty, self.review)))
         runs, happens = Card("Runs on this data"), Card("What happens")
         runs.body.addWidget(self.others)
         happens.body.addWidget(self.log)
@@ -105,6 +106,8 @@ class RunPage(Page):
         self.happened.insisted.connect(self._on_insisted)
         self.happened.folded.connect(self._arrange)
         self.holding.asked.connect(self._on_asked)
+        self.review.looked.connect(self.commands.resume)
+        self.review.shown.connect(self._on_runs_changed)
         self.empty.triggered.connect(self._on_train)
 
     # --- which run -----------------------------------------------------------------------------------------
@@ -206,8 +209,10 @@ class RunPage(Page):
     def _show_row(self) -> None:
         """Title, state and buttons, from the project's row, the run's own words and the session's queue."""
         run = self.session.run(self.run_id) if self.run_id else None
-        for widget in (self.progress, self.body, self.controls):
-            widget.setVisible(run is not None)
+        self.progress.setVisible(run is not None)
+        self.controls.setVisible(run is not None)
+        self.review.show_run(run.id if run is not None and self.state(run) == "parked" else 0)
+        self.body.setVisible(run is not None and self.review.isHidden())
         self.empty.setVisible(run is None)
         if run is None:
             self.header.set_title("Run")

@@ -42,8 +42,10 @@ class RunsPage(Page):
         self.open_run = button("Open run", "run")
         self.results = button("Results", "results")
         self.export = button("Export…", "export")
+        self.compare = button("Compare", "columns")
+        self.compare.setToolTip("The selected runs, or the newest comparison, in one table with tests")
         self.train = primary_button("New run", "train")
-        for widget in (self.open_run, self.results, self.export, self.train):
+        for widget in (self.open_run, self.results, self.compare, self.export, self.train):
             self.header.add_action(widget)
         self.layout_.addWidget(self.header)
         self.empty = EmptyState(
@@ -93,6 +95,7 @@ class RunsPage(Page):
         self.open_run.clicked.connect(self._on_open)
         self.results.clicked.connect(self._on_results)
         self.export.clicked.connect(self._on_export)
+        self.compare.clicked.connect(self._on_compare)
         self.train.clicked.connect(self._on_train)
         self.empty.triggered.connect(self._on_train)
 
@@ -116,7 +119,7 @@ class RunsPage(Page):
         runs = self.session.runs
         self.empty.setVisible(not runs)
         self.body.setVisible(bool(runs))
-        for widget in (self.open_run, self.results, self.export, self.train):
+        for widget in (self.open_run, self.results, self.compare, self.export, self.train):
             widget.setVisible(bool(runs))
         self.header.set_title("Runs", f"{len(runs)} run{'s' if len(runs) != 1 else ''}" if runs else "")
         if self.isVisible():
@@ -204,6 +207,13 @@ class RunsPage(Page):
     @Slot()
     def _on_export(self) -> None:
         self._go("export")
+
+    @Slot()
+    def _on_compare(self) -> None:
+        selected = self.table.selected()
+        if len(selected) > 1:
+            self.session.pending_comparison = tuple(sorted(run.id for run in selected))
+        self.session.show_page("compare")
 
     @Slot()
     def _on_train(self) -> None:

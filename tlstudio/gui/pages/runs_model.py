@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
-from tlstudio.gui.estimate import clock
+from tlstudio.estimating import clock
 from tlstudio.gui.pages import run_words
 from tlstudio.gui.plots.curves import is_share, lower_is_better
 from tlstudio.project import Run

@@ -3,30 +3,29 @@
 from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QLabel, QSplitter, QWidget
 
+from tlstudio.advising import Advice
 from tlstudio.api.errors import OptionsError, StudioError
-from tlstudio.gui import estimate
-from tlstudio.gui.options_fields import spell
+from tlstudio.api.method import MethodDescriptor
 from tlstudio.gui.options_form import OptionsForm
-from tlstudio.gui.pages import train_cards
+from tlstudio.gui.pages import train_cards, train_choices
+from tlstudio.gui.pages.compare_ask import CompareDialog
+from tlstudio.gui.pages.train_advice import AdviceLine
 from tlstudio.gui.pages.train_backbones import BackboneList, choices
-from tlstudio.gui.pages.train_footer import TrainFooter, command
-from tlstudio.gui.pages.train_import import ImportWeightsDialog, weights_in
+from tlstudio.gui.pages.train_finder import FinderDoor
+from tlstudio.gui.pages.train_footer import TrainFooter
+from tlstudio.gui.pages.train_inputs import InputsForm
 from tlstudio.gui.pages.train_making import RunMaker
 from tlstudio.gui.pages.train_methods import MethodList
+from tlstudio.gui.pages.train_outlook import Outlook, look_ahead
+from tlstudio.gui.pages.train_ranking import RankLine
 from tlstudio.gui.pages.train_runtime import RuntimeForm
 from tlstudio.gui.pages.train_sweep import SweepForm
-from tlstudio.gui.plots.curves import metric_name
+from tlstudio.gui.pages.train_weights import WeightsDoor
 from tlstudio.gui.session import Session
-from tlstudio.gui.widgets.kit import (
-    Banner,
-    EmptyState,
-    Page,
-    PageHeader,
-)
-from tlstudio.runs import select_by
+from tlstudio.gui.widgets.kit import Banner, Page, PageHeader
 
 
 class TrainPage(Page):
@@ -35,21 +34,24 @@ class TrainPage(Page):
     help_text = (
         "Choose the data, a pretrained backbone and a method, and press Train. The options have good defaults: "
         "“all” shows every one of them, each with its help. The sentence at the bottom says what will happen and "
-        "about how long it takes. Several seeds, or a sweep over an option, make several runs. Ctrl+Enter trains; "
-        "Ctrl+Shift+Enter lines up for later."
+        "about how long it takes. Several seeds, or a sweep over an option, make several runs. Compare… "
+        "trains several side by side. Ctrl+Enter trains; Ctrl+Shift+Enter lines up for later."
     )
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
-        self.setAcceptDrops(True)
-        self._dialog: ImportWeightsDialog | None = None
         self._wanted_backbone = ""
+        self._finished: list[int] = []
+        self._comparing: CompareDialog | None = None
+        self.weights, self.outlook = WeightsDoor(session, self, self._current_backbone), Outlook()
         self.dataset = QComboBox()
         self.dataset.setAccessibleName("Data set")
         self.dataset.setMinimumWidth(180)
         self.dataset.setMaximumWidth(360)
         self.backbones = BackboneList()
         self.methods = MethodList()
+        self.inputs = InputsForm(session)
+        self.advice, self.ranking = AdviceLine(session), RankLine(session)
         self.form = OptionsForm()
         self.sweep = SweepForm()
         self.runtime = RuntimeForm(session.settings)
@@ -71,18 +73,17 @@ class TrainPage(Page):
         self.header.add_action(label)
         self.header.add_action(self.dataset)
         self.layout_.addWidget(self.header)
-        self.empty = EmptyState(
-            "data",
-            "There is nothing to train on yet",
-            "Import a folder of pictures first: one folder for each class, or a table of labels.",
-            "Go to Data",
-        )
+        self.empty = train_cards.nothing_yet()
         self.layout_.addWidget(self.empty, 1)
+        self.layout_.addWidget(self.advice)
         self.columns = QSplitter(Qt.Orientation.Horizontal)
         self.columns.setChildrenCollapsible(False)
         self.columns.setHandleWidth(14)
-        backbone, self.import_weights = train_cards.backbone_card(self.backbones)
-        options, self.reset_all, self.all_options = train_cards.options_card(self.form, self.sweep, self.runtime)
+        backbone, self.import_weights = train_cards.backbone_card(self.backbones, self.ranking)
+        options, self.reset_all, self.all_options = train_cards.options_card(
+            self.inputs, self.form, self.sweep, self.runtime
+        )
+        self.finder = FinderDoor(self.session, self, self.form, self._request, options)
         for card, least in ((backbone, 224), (train_cards.method_card(self.methods), 206), (options, 314)):
             card.setMinimumWidth(least)
             self.columns.addWidget(card)
@@ -97,22 +98,28 @@ class TrainPage(Page):
         session.registry_changed.connect(self._on_registry_changed)
         session.datasets_changed.connect(self._on_datasets_changed)
         session.selected_dataset_changed.connect(self._on_datasets_changed)
-        session.runs_changed.connect(self._refresh)
+        session.runs_changed.connect(self._on_runs_changed)
         self.dataset.activated.connect(self._on_dataset_chosen)
         self.backbones.chosen.connect(self._refresh)
         self.methods.chosen.connect(self._on_method_chosen)
         self.form.changed.connect(self._refresh)
+        self.inputs.changed.connect(self._refresh)
+        self.advice.wanted.connect(self._on_advised)
+        self.ranking.ranked.connect(self.advice.ask)
         self.runtime.changed.connect(self._refresh)
         self.sweep.changed.connect(self._refresh)
-        self.all_options.toggled.connect(self.form.set_show_all)
+        for form in (self.form, self.inputs):
+            self.all_options.toggled.connect(form.set_show_all)
         self.reset_all.clicked.connect(self.form.reset)
-        self.import_weights.clicked.connect(self._on_import_asked)
+        self.import_weights.clicked.connect(self.weights.ask)
         self.empty.triggered.connect(self._on_data_asked)
         self.train.clicked.connect(self.start)
         self.maker.started.connect(self._on_started)
         self.maker.changed.connect(self._refresh)
         self.maker.refused.connect(self._on_refused)
         self.footer.enqueue.clicked.connect(self.line_up)
+        self.footer.compare.clicked.connect(self.compare)
+        self.weights.imported.connect(self._on_imported)
         for keys, slot in (("Return", self.start), ("Shift+Return", self.line_up)):
             for variant in (keys, keys.replace("Return", "Enter")):
                 QShortcut(QKeySequence(f"Ctrl+{variant}"), self).activated.connect(slot)
@@ -125,11 +132,28 @@ class TrainPage(Page):
     @Slot()
     def _on_registry_changed(self) -> None:
         registry, dataset = self.session.registry, self.session.dataset()
-        self.backbones.set_choices(choices(registry, dataset))
+        self.backbones.set_choices(choices(registry, dataset, self.session.project))
         if self._wanted_backbone and self.backbones.select(self._wanted_backbone):
             self._wanted_backbone = ""
-        self.methods.set_methods(registry.methods(), dataset)
+        self.methods.set_methods(registry.methods(), dataset, self._impossible)
+        self._on_runs_changed()
+
+    @Slot()
+    def _on_runs_changed(self) -> None:
+        finished = [run.id for run in self.session.runs if run.state == "finished"]
+        if finished != self._finished:
+            self._finished = finished  # their backbones can be begun with, and methods may begin from them
+            self._on_registry_changed()
+            return
+        current, dataset = self.methods.current, self.session.dataset()
+        self.inputs.set_method(self.session.registry.method(current) if current else None, dataset)
         self._refresh()
+
+    def _impossible(self, method: MethodDescriptor) -> str:
+        dataset = self.session.dataset()
+        if dataset is None:
+            return ""
+        return train_choices.impossible(method, dataset, self.session.datasets, self.session.runs)
 
     @Slot()
     def _on_datasets_changed(self, _name: str = "") -> None:
@@ -144,6 +168,8 @@ class TrainPage(Page):
         for widget in (self.columns, self.footer, self.dataset):
             widget.setVisible(bool(names))
         self._on_registry_changed()
+        self.advice.ask()
+        self.ranking.look()
 
     @Slot(int)
     def _on_dataset_chosen(self, index: int) -> None:
@@ -153,8 +179,7 @@ class TrainPage(Page):
     def _on_method_chosen(self, method: str) -> None:
         self.form.set_model(self.session.registry.method(method).options)
         self.sweep.set_model(self.session.registry.method(method).options)
-        self.all_options.setVisible(self.form.has_more)
-        self._refresh()
+        self._on_runs_changed()
 
     # --- what will happen ----------------------------------------------------------------------------------
 
@@ -162,63 +187,23 @@ class TrainPage(Page):
     def _refresh(self) -> None:
         """Says what would happen now, and whether it can."""
         self.problem.set("")
-        dataset, choice = self.session.dataset(), self.backbones.current
-        seeds = self.runtime.seeds()
         self.sweep.check(self.form.values())
-        runs = len(seeds) * len(self.sweep.choices({}))
-        ready = dataset is not None and choice is not None and bool(self.methods.current)
-        ready = ready and bool(runs) and self.form.is_valid and not self.sweep.problem and not self.maker.busy
+        self.outlook = look_ahead(
+            self.session,
+            self.backbones.current,
+            self.methods.current,
+            self.form,
+            self.inputs,
+            self.sweep,
+            self.runtime,
+        )
+        ready, runs = self.outlook.ready and not self.maker.busy, self.outlook.runs
         for made in (self.train, self.footer.enqueue):
             made.setEnabled(ready)
+        self.footer.compare.setEnabled(self.outlook.chosen and not self.maker.busy)
         self.train.setText("Preparing…" if self.maker.busy else f"Train {runs} runs" if runs > 1 else "Train")
-        if dataset is None or choice is None or not self.methods.current:
-            self.headline.setText("Choose data, a backbone and a method")
-            self.footer.say("", "small")
-            self.command_line = ""
-            return
-        registry = self.session.registry
-        device = str(self.runtime.device.currentData())
-        guess = estimate.estimate(
-            dataset,
-            registry.backbone(choice.backbone),
-            registry.method(self.methods.current),
-            self.form.values(),
-            self.session.runs,
-            device,
-        )
-        self.headline.setText(guess.headline)
-        self.command_line = command(
-            self.session.project,
-            dataset.name,
-            choice,
-            self.methods.current,
-            self._settings(),
-            seeds,
-            self.sweep.flags(),
-        )
-        wrong = "" if seeds else "The seeds cannot be read: write whole numbers such as 0, 1, 2 or 0-4."
-        if self.sweep.problem:
-            wrong = f"The sweep cannot be made as it is. {self.sweep.problem}"
-        if not self.form.is_valid:
-            wrong = "An option cannot be used as it is; the sentence beside it says why."
-        self.footer.say(wrong, "error" if wrong else "small")
-        if wrong:
-            return
-        parts = [
-            guess.sentence(runs),
-            f"best model by validation {metric_name(select_by(registry.task(dataset.task), dataset))}",
-            "test is looked at once, at the end",
-        ]
-        if not choice.ready:
-            parts.insert(1, f"{choice.place.replace('download', 'downloads')} of weights first")
-        self.footer.say(" · ".join(parts), "small")
-
-    def _settings(self) -> list[str]:
-        """The words of the command line that are not said by default."""
-        words: list[str] = []
-        for name, value in self.form.changed_values().items():
-            words += ["--set", f"{name}={spell(value)}"]
-        return words + self.runtime.flags()
+        self.footer.foresee(self.outlook.headline, self.outlook.sentence, wrong=self.outlook.wrong)
+        self.command_line = self.outlook.command_line
 
     # --- doing it ------------------------------------------------------------------------------------------
 
@@ -236,18 +221,35 @@ class TrainPage(Page):
 
     def _request(self) -> dict[str, Any] | None:
         """``None`` where something is missing or wrong, or runs are being made already."""
-        dataset, choice = self.session.dataset(), self.backbones.current
-        if not self.train.isEnabled() or self.session.project is None or dataset is None or choice is None:
+        shared = self._shared()
+        if not self.train.isEnabled() or shared is None:
             return None
         return {
-            "dataset": dataset.name,
-            "backbone": choice.backbone,
-            "weights_id": choice.weights,
+            **shared,
             "method": self.methods.current,
             "options": self.sweep.choices(self.form.changed_values()),
             "seeds": self.runtime.seeds(),
-            "runtime": self.runtime.preferences(),
+            **self.inputs.request(),
         }
+
+    def _shared(self) -> dict[str, Any] | None:
+        """What does not depend on the method."""
+        dataset, choice = self.session.dataset(), self.backbones.current
+        if self.session.project is None or dataset is None or choice is None:
+            return None
+        runtime = self.runtime.preferences()
+        return {"dataset": dataset.name, "backbone": choice.backbone, "weights_id": choice.weights, "runtime": runtime}
+
+    @Slot()
+    def compare(self) -> None:
+        """Asks which methods, and trains them side by side on what stands on this page."""
+        if (shared := self._shared()) is None:
+            return
+        request = {**shared, **self.inputs.all_inputs()}
+        options = {self.methods.current: self.form.changed_values()} if self.form.is_valid else {}
+        self._comparing = CompareDialog(self.session, request, options, self.runtime.seeds(), self)
+        self._comparing.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._comparing.open()
 
     @Slot(int)
     def _on_started(self, run_id: int) -> None:
@@ -263,37 +265,30 @@ class TrainPage(Page):
 
     # --- weights -------------------------------------------------------------------------------------------
 
-    @Slot()
-    def _on_import_asked(self) -> None:
-        self._open_import("")
+    def _current_backbone(self) -> str:
+        return self.backbones.current.backbone if self.backbones.current else ""
 
-    def _open_import(self, path: str) -> None:
-        current = self.backbones.current
-        self._dialog = ImportWeightsDialog(self.session, current.backbone if current else "", self)
-        self._dialog.imported.connect(self._on_imported)
-        self._dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if path:
-            self._dialog.set_file(path)
-        self._dialog.open()
-
-    @Slot(str, str)
-    def _on_imported(self, backbone: str, name: str) -> None:
-        self._wanted_backbone = f"{backbone}:{name}"
+    @Slot(str)
+    def _on_imported(self, backbone: str) -> None:
+        self._wanted_backbone = backbone
         self._on_registry_changed()
+
+    @Slot(object)
+    def _on_advised(self, advice: Advice) -> None:
+        """Puts what was proposed into the form; nothing is trained yet."""
+        if advice.backbone:
+            self.backbones.search.clear()
+            self.backbones.select(advice.backbone)
+        self.methods.select(advice.method)
+        self.form.set_values(advice.options)
+        self.inputs.set_values(advice.inputs)
+        if advice.seeds > 1:
+            self.runtime.seed_text.setText(f"0-{advice.seeds - 1}")
+        self._refresh()
 
     @Slot()
     def _on_data_asked(self) -> None:
         self.session.show_page("data")
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if weights_in(event) is not None:
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        path = weights_in(event)
-        if path is not None:
-            self._open_import(path)
-            event.acceptProposedAction()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -28,10 +28,11 @@ from PySide6.QtWidgets import (
 from tlstudio import weights
 from tlstudio.gui import theme
 from tlstudio.gui.widgets.kit import small_label
-from tlstudio.project import DatasetInfo
+from tlstudio.project import DatasetInfo, Project
 from tlstudio.registry import Registry
 
 ROLE = Qt.ItemDataRole.UserRole
+_LAST = 5  # rank of what hardly anybody looks for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +58,14 @@ class BackboneChoice:
         return all(word in text for word in words)
 
 
-def choices(registry: Registry, dataset: DatasetInfo | None) -> list[BackboneChoice]:
-    """A card for each published and each imported set of weights; what needs no download comes first."""
+def choices(registry: Registry, dataset: DatasetInfo | None, project: Project | None = None) -> list[BackboneChoice]:
+    """A card for each published and each imported set of weights, for the backbone of each finished run of ``project``,
+    and for random weights. What needs no download comes first, backbones that were pre-trained here before all others.
+    """
     found = []
+    of_runs: dict[str, list[weights.RunWeights]] = {}
+    for made in weights.of_project(project) if project else []:
+        of_runs.setdefault(made.backbone, []).append(made)
     for entry in weights.catalog(registry):
         descriptor = registry.backbone(entry["id"])
         reason = ""
@@ -68,6 +74,14 @@ def choices(registry: Registry, dataset: DatasetInfo | None) -> list[BackboneCho
             if descriptor.modality not in registry.modality(dataset.modality).backbones:
                 reason = f"It takes {descriptor.modality}, and this data set holds {dataset.modality}."
         size = f"{entry['parameters'] / 1e6:.1f} M · {entry['gflops']:.2g} GFLOPs"
+        for made in of_runs.get(entry["id"], []):
+            title, how = f"{entry['title']} · run {made.run}", made.title.partition(": ")[2].rpartition(" (")[0]
+            facts = " · ".join([*_how_good(made), size])
+            card = BackboneChoice(entry["id"], made.id, title, how, facts, "of this project", True, reason)
+            found.append((0 if made.card else _LAST - 1, card))
+        title = f"{entry['title']} · random weights"
+        random = BackboneChoice(entry["id"], weights.NONE, title, "nothing yet", size, "", True, reason)
+        found.append((_LAST, random))
         for own in reversed(entry["imported"]):
             facts, place = f"{size} · {entry['license']}", "yours"
             title = f"{entry['title']} · {own['name']}"
@@ -93,6 +107,18 @@ def choices(registry: Registry, dataset: DatasetInfo | None) -> list[BackboneCho
             )
             found.append((rank, choice))
     return [choice for _, choice in sorted(found, key=lambda pair: (bool(pair[1].reason), pair[0]))]
+
+
+def _how_good(made: weights.RunWeights) -> list[str]:
+    """What the card of a run says of its backbone's features, beside those of random weights."""
+    parts, random = [], made.card.get("random")
+    for name, words in (("probe_accuracy", "probe"), ("knn_accuracy", "k-NN")):
+        value = made.card.get(name)
+        if isinstance(value, int | float):
+            beside = random.get(name) if isinstance(random, dict) else None
+            instead = f" (random {100 * beside:.0f} %)" if isinstance(beside, int | float) else ""
+            parts.append(f"{words} {100 * value:.1f} %{instead}")
+    return parts
 
 
 def _version(weights_id: str) -> str:

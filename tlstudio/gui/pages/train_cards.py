@@ -1,8 +1,11 @@
 """The three columns of the Train page, put into cards."""
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QPushButton, QWidget
+from shiboken6 import isValid
 
-from tlstudio.gui.widgets.kit import Card, link_button, pill_button, rule, scrolled
+from tlstudio.gui.pages.train_methods import MethodList
+from tlstudio.gui.widgets.kit import Card, EmptyState, link_button, pill_button, rule, scrolled
 
 _HEADER = 28  # height of a card's title row, the same in all three
 
@@ -13,24 +16,32 @@ def _card(title: str) -> Card:
     return card
 
 
-def backbone_card(backbones: QWidget) -> tuple[Card, QPushButton]:
+def backbone_card(backbones: QWidget, below: QWidget) -> tuple[Card, QPushButton]:
     """The card, and its link to import weights."""
     card, import_weights = _card("Backbone"), link_button("Import weights…")
     card.header.addWidget(import_weights)
     card.body.addWidget(backbones, 1)
+    card.body.addWidget(below)
     return card, import_weights
 
 
-def method_card(methods: QWidget) -> Card:
+def method_card(methods: MethodList) -> Card:
     card = _card("Method")
     area, inside = scrolled()
+
+    def show_row(row: QWidget) -> None:
+        QTimer.singleShot(0, area, lambda: area.ensureWidgetVisible(row, 0, 40) if isValid(row) else None)
+
+    methods.wants_view.connect(show_row)
     inside.addWidget(methods)
     card.body.addWidget(area, 1)
     return card
 
 
-def options_card(form: QWidget, *others: QWidget) -> tuple[Card, QPushButton, QPushButton]:
-    """The card, the link that resets the options, and the switch that shows all of them."""
+def options_card(inputs: QWidget, form: QWidget, *others: QWidget) -> tuple[Card, QPushButton, QPushButton]:
+    """The card, the link that resets the options, and the switch that shows all of them. ``inputs``: what stands above
+    the options.
+    """
     card = _card("Options")
     reset_all, all_options = link_button("Reset"), pill_button("all", checkable=True)
     reset_all.setToolTip("Every option back to its default")
@@ -39,6 +50,7 @@ def options_card(form: QWidget, *others: QWidget) -> tuple[Card, QPushButton, QP
     card.header.addWidget(all_options)
     area, inside = scrolled()
     inside.setContentsMargins(0, 0, 4, 0)
+    inside.addWidget(inputs)
     inside.addWidget(form)
     inside.addWidget(rule())
     for other in others:
@@ -46,3 +58,13 @@ def options_card(form: QWidget, *others: QWidget) -> tuple[Card, QPushButton, QP
     inside.addStretch(1)
     card.body.addWidget(area, 1)
     return card, reset_all, all_options
+
+
+def nothing_yet() -> EmptyState:
+    """What stands on the page of a project without data."""
+    return EmptyState(
+        "data",
+        "There is nothing to train on yet",
+        "Import a folder of pictures first: one folder for each class, or a table of labels.",
+        "Go to Data",
+    )

@@ -2,10 +2,10 @@
 
 import shlex
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from tlstudio.gui.pages.train_backbones import BackboneChoice
-from tlstudio.gui.widgets.kit import Card, button, primary_button, small_label
+from tlstudio.gui.widgets.kit import Card, ElidedLabel, button, primary_button, small_label
 from tlstudio.project import Project
 
 
@@ -16,7 +16,10 @@ class TrainFooter(Card):
         self.train.setToolTip("Ctrl+Enter")
         self.enqueue = button("Add to queue", "plus")
         self.enqueue.setToolTip("Lines it up without leaving this page. Ctrl+Shift+Enter")
-        self.headline = QLabel()
+        self.compare = button("Compare…", "columns")
+        self.compare.setAccessibleName("Compare methods")
+        self.compare.setToolTip("Compare methods: trains several side by side, and fills one table")
+        self.headline = ElidedLabel()
         self.headline.setObjectName("cardtitle")
         self.summary = small_label()
         words = QVBoxLayout()
@@ -26,13 +29,16 @@ class TrainFooter(Card):
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addLayout(words, 1)
+        row.addWidget(self.compare)
         row.addWidget(self.enqueue)
         row.addWidget(self.train)
         self.body.addLayout(row)
 
-    def say(self, sentence: str, name: str) -> None:
-        """The second line; ``name`` is its style, small or error."""
+    def foresee(self, headline: str, sentence: str, *, wrong: bool) -> None:
+        """Two lines; ``wrong``: the second says why nothing can be trained."""
+        self.headline.setText(headline)
         self.summary.setText(sentence)
+        name = "error" if wrong else "small"
         if self.summary.objectName() != name:
             self.summary.setObjectName(name)
             self.summary.style().unpolish(self.summary)

@@ -1,7 +1,6 @@
 """Drop a sample, see what a model says."""
 
 import shlex
-from typing import Any
 
 from PySide6.QtCore import Qt, QTemporaryDir, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -13,7 +12,7 @@ from tlstudio.gui.pages.data_words import Previewer
 from tlstudio.gui.pages.run_chooser import RunChooser, with_model
 from tlstudio.gui.pages.try_guess import TYPED, answers
 from tlstudio.gui.pages.try_list import GuessList
-from tlstudio.gui.pages.try_model import Subject, beginnings, of_run, samples_in, suffixes_of
+from tlstudio.gui.pages.try_model import ICONS, VIEWS, Subject, beginnings, of_run, question, samples_in, suffixes_of
 from tlstudio.gui.pages.try_preview import TryPreview
 from tlstudio.gui.pages.try_text import TextField
 from tlstudio.gui.run_thread import RunThread
@@ -27,13 +26,11 @@ from tlstudio.gui.widgets.kit import (
     button,
     link_button,
     muted_label,
+    pill_button,
     primary_button,
 )
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-
-
-_ICONS = {"image": "image", "audio": "sound", "text": "text", "video": "film"}
 
 
 class TryPage(Page):
@@ -42,7 +39,8 @@ class TryPage(Page):
     help_text = (
         "Drop pictures, sounds, texts or films, whatever the model was trained on, or a folder of them, to see what it "
         "says: the likeliest classes with their probabilities, the labels, the numbers, or a mask over the picture. "
-        "A model of texts answers what is typed, too. The model is that of a finished run, or an exported file."
+        "A model of texts answers what is typed, too. The model is that of a finished run, or an exported file. "
+        "“Several views” looks at each sample mirrored and shifted as well, and takes the mean: slower, often surer."
     )
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -51,7 +49,8 @@ class TryPage(Page):
         self._file = ""  # an exported model; empty: the run's
         self._thread: RunThread | None = None
         self._again = False
-        self._asked = ""  # the model that works now
+        self._said = ""  # of the answers that are shown
+        self._asked = ("", 1)  # the model that works now, and the views
         self._jobs = 0
         self._masks = QTemporaryDir()
         self.subject = Subject()
@@ -67,15 +66,19 @@ class TryPage(Page):
         self.no_model = EmptyState(
             "try", "No model yet", "A finished run leaves a model to try. An exported file does as well.", "Go to Train"
         )
-        self.no_model.add_action(self._second_open_model())
+        self.no_model.add_action(second := button("Model file…", "file"))
+        second.clicked.connect(self._on_open_model)
         self.drop_here = EmptyState(
             "image", "Drop pictures here", "Single ones or a whole folder; they stay where they are.", "Open…"
         )
         self.field = TextField()
         self.card = Card("Predictions")
         self.clear = link_button("Clear")
+        self.views = pill_button("Several views", checkable=True)
+        self.views.setToolTip(f"The mean of up to {VIEWS} views of each sample: mirrored, and cut at its corners")
         self.status = muted_label("", wrap=False)
         self.card.header.addWidget(self.status)
+        self.card.header.addWidget(self.views)
         self.card.header.addWidget(self.clear)
         self.list = GuessList()
         self.preview = TryPreview(session.background)
@@ -103,13 +106,9 @@ class TryPage(Page):
         self.drop_here.triggered.connect(self._on_open_samples)
         self.no_model.triggered.connect(self._on_train)
         self.clear.clicked.connect(self._on_clear)
+        self.views.toggled.connect(self._on_views)
         self.field.entered.connect(self._on_entered)
         self.list.guess_chosen.connect(self.preview.show_guess)
-
-    def _second_open_model(self) -> QWidget:
-        made = button("Model file…", "file")
-        made.clicked.connect(self._on_open_model)
-        return made
 
     def shown(self) -> None:
         self.runs.refresh()
@@ -125,6 +124,10 @@ class TryPage(Page):
             return self._file
         return str(project.path / run.model)
 
+    @property
+    def _views(self) -> int:
+        return VIEWS if self.views.isChecked() and self.subject.modality != "text" else 1
+
     def set_model_file(self, path: str) -> None:
         self._file = path
         self.model_file.set(f"The model is {path}" if path else "", "neutral", "Back to the runs" if path else "")
@@ -136,13 +139,10 @@ class TryPage(Page):
             self._model_changed()
 
     def _model_changed(self) -> None:
-        self.list.guesses.forget_answers()
-        self.preview.clear()
         run, model = self.runs.run, self.model_path
         if not self._file and run is not None:
             self.session.background.submit(lambda: (model, of_run(run.dir)), self._on_subject)
-        self._refresh()
-        self._predict()
+        self._forget()
 
     def _on_subject(self, answer: tuple[str, Subject]) -> None:
         model, subject = answer
@@ -157,7 +157,7 @@ class TryPage(Page):
         self.list.thumbnails.set_preview(preview)
         self.preview.set_kind(subject.task, subject.modality, preview)
         self.open_samples.setText(f"Open {many}…")
-        self.open_samples.setIcon(icons.icon(_ICONS.get(subject.modality, "file"), "on_accent"))
+        self.open_samples.setIcon(icons.icon(ICONS.get(subject.modality, "file"), "on_accent"))
         self.open_samples.setAccessibleName(f"Open {many}")
         self.drop_here.title.setText(f"Drop {many} here")
         self._noun = one
@@ -214,24 +214,19 @@ class TryPage(Page):
             return
         self._again = False
         self.problem.set("")
-        self._asked = model
+        self._asked = (model, self._views)
         self._jobs += 1
-        arguments: dict[str, Any] = {
-            "model": model,
-            "files": [path for path in waiting if not path.startswith(TYPED)],
-            "typed": [path.removeprefix(TYPED) for path in waiting if path.startswith(TYPED)],
-            "top": 3,
-        }
-        if self.subject.task == "segmentation" or self._file:
-            arguments["out"] = self._masks.filePath(str(self._jobs))
+        out = self._masks.filePath(str(self._jobs)) if self.subject.task == "segmentation" or self._file else ""
+        arguments = question(model, waiting, self._views, out)
         self.status.setText(f"looking at {len(waiting)}…" if waiting else "")
         self._thread = self.session.start_job("predict", arguments, self.on_event)
 
     @Slot(object)
     def on_event(self, event: Event) -> None:
         match event:
-            case Finished(result=result) if self._asked == self.model_path:
-                self._on_subject((self._asked, Subject(result.get("task", ""), result.get("modality", ""))))
+            case Finished(result=result) if self._asked == (self.model_path, self._views):
+                self._said = f"mean of {result['views']} views" if "views" in result else ""
+                self._on_subject((self.model_path, Subject(result.get("task", ""), result.get("modality", ""))))
                 self.list.guesses.set_answers(answers(result))
                 current = self.list.currentIndex()
                 if not current.isValid() and self.list.guesses.guesses:
@@ -242,7 +237,7 @@ class TryPage(Page):
                 self.problem.set(sentence, "error")
         if event.terminal:
             self._thread = None
-            self.status.setText("")
+            self.status.setText(self._said)
             if self._again:
                 self._predict()
 
@@ -251,6 +246,7 @@ class TryPage(Page):
         typed = self.subject.modality == "text"
         self.no_model.setVisible(not model)
         self.field.setVisible(bool(model) and typed)
+        self.views.setVisible(not typed)
         self.drop_here.setVisible(bool(model) and not shots)
         self.card.setVisible(bool(model) and bool(shots))
         self.open_samples.setVisible(bool(model))
@@ -258,7 +254,8 @@ class TryPage(Page):
         self.runs.setVisible(self.runs.count() > 0 and not self._file)
         if model:
             example = '--text "..."' if typed else self._noun.upper()
-            self.command_line = f"{shlex.join(['tlstudio', 'predict', model])} {example}"
+            several = f" --views {VIEWS}" if self._views > 1 else ""
+            self.command_line = f"{shlex.join(['tlstudio', 'predict', model])} {example}{several}"
 
     @Slot()
     def _on_open_samples(self) -> None:
@@ -266,6 +263,18 @@ class TryPage(Page):
         names, _ = QFileDialog.getOpenFileNames(self, "Open", "", f"Samples ({pattern});;All files (*)")
         if names:
             self.add_samples(names)
+
+    @Slot(bool)
+    def _on_views(self, _several: bool) -> None:
+        """Everything is asked again."""
+        self._said = ""
+        self._forget()
+
+    def _forget(self) -> None:
+        self.list.guesses.forget_answers()
+        self.preview.clear()
+        self._refresh()
+        self._predict()
 
     @Slot()
     def _on_clear(self) -> None:

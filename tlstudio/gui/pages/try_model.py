@@ -5,9 +5,13 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from tlstudio.gui.pages.try_guess import TYPED
 from tlstudio.registry import Registry
 
+ICONS = {"image": "image", "audio": "sound", "text": "text", "video": "film"}
+VIEWS = 6  # of a sample, where several are wanted
 MOST = 2000  # samples at once
 _CAPTION = 400  # characters of a text
 
@@ -27,6 +31,18 @@ def of_run(folder: Path) -> Subject:
         return Subject(str(content.get("task", "classification")), str(content.get("modality", "image")))
     except (OSError, ValueError, AttributeError):
         return Subject()  # what is wrong with it is said when it is asked
+
+
+def question(model: str, waiting: Sequence[str], views: int, out: str = "") -> dict[str, Any]:
+    """Arguments of the job ``predict``. ``out``: a folder for masks."""
+    return {
+        "model": model,
+        "files": [path for path in waiting if not path.startswith(TYPED)],
+        "typed": [path.removeprefix(TYPED) for path in waiting if path.startswith(TYPED)],
+        "top": 3,
+        **({"views": views} if views > 1 else {}),
+        **({"out": out} if out else {}),
+    }
 
 
 def suffixes_of(registry: Registry, modality: str) -> tuple[str, ...]:

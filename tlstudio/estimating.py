@@ -17,6 +17,7 @@ GPU_RATE = 4000.0
 FIXED_COST = 0.35  # 1e9 multiply-adds' worth of memory traffic a picture, which counts in small networks
 STARTING = 10.0  # seconds for the worker to begin and to measure the precision
 DECODING = 0.006  # seconds a picture and core
+ON_FEATURES = ("feature-extraction", "knn")  # one pass, whatever their options say of epochs of the head
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,7 @@ def estimate(
         rate = GPU_RATE if device.startswith("cuda") else CPU_RATE * cores
         forward = 1.0 / ((backbone.gflops + FIXED_COST) / rate + DECODING / cores)
         source = "judged from the network's size alone"
-    on_features = method.id.replace("_", "-") == "feature-extraction"
+    on_features = method.id.replace("_", "-") in ON_FEATURES
     seconds = STARTING + items / forward
     if epochs and not on_features:
         seconds += epochs * (train * TRAINING_COST + val) / forward
@@ -66,14 +67,24 @@ def estimate(
 
 
 def epochs_of(method: MethodDescriptor, options: Mapping[str, Any]) -> int:
-    """Passes over the training data that these options ask for; 0 where they mean none."""
-    field = method.options.model_fields.get("epochs")
-    value = options.get("epochs")
-    if field is None or not isinstance(value, int | float):
-        return 0
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    wanted: Any = extra.get("only_if") or {}
-    return int(value) if all(options.get(name) in allowed for name, allowed in wanted.items()) else 0
+    """Passes over the training data that these options ask for, in all phases but those of the head alone, which see
+    features; 0 where they mean none.
+    """
+    total = 0
+    for name, field in method.options.model_fields.items():
+        value = options.get(name, field.default)
+        if (
+            "epochs" not in name
+            or name.startswith("head")
+            or isinstance(value, bool)
+            or not isinstance(value, int | float)
+        ):
+            continue
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        wanted: Any = extra.get("only_if") or {}
+        if all(options.get(other) in allowed for other, allowed in wanted.items()):
+            total += int(value)
+    return total
 
 
 def _measured(
@@ -86,7 +97,7 @@ def _measured(
     if not runs:
         return None, ""
     best = max(runs, key=lambda run: (run.method == method.id, run.id))
-    factor = 1.0 if best.method.replace("_", "-") == "feature-extraction" else TRAINING_COST
+    factor = 1.0 if best.method.replace("_", "-") in ON_FEATURES else TRAINING_COST
     return best.images_per_second * factor, f"going by run {best.id}"
 
 

@@ -1,0 +1,1 @@
+"""Why a model answers as it does: the regions of samples that decided."""

@@ -1,0 +1,82 @@
+"""A line on the Train page: what to begin with, and why; one press fills the form."""
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from tlstudio.advising import Advice, advise
+from tlstudio.gui.session import Session
+from tlstudio.gui.widgets.kit import Card, ElidedLabel, icon_button, link_button, small_label
+
+
+class AdviceLine(Card):
+    """``wanted`` carries the advice whose button was pressed. Hidden until there is any."""
+
+    wanted = Signal(object)  # Advice
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent=parent)
+        self._session = session
+        self._ticket = 0
+        self.advice: Advice | None = None
+        self.setAccessibleName("Suggestion")
+        self.line = ElidedLabel()
+        self.why = link_button("Why?")
+        self.why.setCheckable(True)
+        self.why.toggled.connect(self._on_why)
+        self.use = link_button("Use it")
+        self.use.setToolTip("Fills the form; nothing is trained yet")
+        self.use.clicked.connect(self._on_use)
+        self.dismiss = icon_button("close", "Hide the suggestion", size=14)
+        self.dismiss.clicked.connect(self._on_dismissed)
+        self._dismissed = ""
+        self.reasons = small_label()
+        self.reasons.hide()
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        row.addWidget(self.line, 1)
+        for widget in (self.why, self.use, self.dismiss):
+            row.addWidget(widget)
+        self.body.addLayout(row)
+        self.body.addWidget(self.reasons)
+        layout = self.layout()
+        assert layout is not None
+        layout.setContentsMargins(16, 6, 10, 6)
+        layout.setSpacing(0)
+        self.body.setSpacing(4)
+        self.hide()
+
+    def ask(self) -> None:
+        """In the background, for the data set that is selected."""
+        session, dataset = self._session, self._session.dataset()
+        self._ticket += 1
+        if session.project is None or dataset is None or self._dismissed == dataset.name:
+            self.hide()
+            return
+        project, registry, name, ticket = session.project, session.registry, dataset.name, self._ticket
+        session.background.submit(
+            lambda: (ticket, advise(project, registry, name)), self._on_advice, lambda _sentence: self.hide()
+        )
+
+    def _on_advice(self, answer: tuple[int, Advice]) -> None:
+        ticket, advice = answer
+        if ticket != self._ticket:
+            return
+        self.advice = advice
+        self.line.setText(f"To begin with: {advice.sentence}. {advice.reasons[0] if advice.reasons else ''}".rstrip())
+        others = [f"Or {other.title}. {other.reason}" for other in advice.alternatives]
+        self.reasons.setText("\n".join([*advice.reasons, *others]))
+        self.show()
+
+    @Slot(bool)
+    def _on_why(self, on: bool) -> None:
+        self.reasons.setVisible(on)
+
+    @Slot()
+    def _on_use(self) -> None:
+        if self.advice is not None:
+            self.wanted.emit(self.advice)
+
+    @Slot()
+    def _on_dismissed(self) -> None:
+        self._dismissed = self.advice.dataset if self.advice else ""
+        self.hide()

@@ -1,0 +1,91 @@
+"""The help of a method: what it does, its formula, where that comes from, and its page."""
+
+import functools
+import re
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QKeyEvent
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+
+from tlstudio.api.method import MethodDescriptor
+from tlstudio.gui.widgets.kit import link_button, muted_label, small_label
+
+_DOCS = Path(__file__).resolve().parents[3] / "docs" / "methods"
+_WIDTH = 460
+_INPUTS = {
+    "source": "a second data set with labels",
+    "teacher": "a trained network",
+    "unlabelled": "samples without labels",
+    "runs": "finished runs",
+}
+
+
+@functools.lru_cache(maxsize=256)
+def page_of(method: str) -> Path | None:
+    """The page in the documentation that describes the method; ``None`` where it is not at hand."""
+    own = _DOCS / f"{method}.md"
+    if own.is_file():
+        return own
+    try:
+        index = (_DOCS / "README.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    for line in index.splitlines():
+        link = re.search(r"\(([\w-]+\.md)\)", line)
+        if f"`{method}`" in line and link and (_DOCS / link[1]).is_file():
+            return _DOCS / link[1]
+    return None
+
+
+class MethodHelp(QFrame):
+    """A popup beside the row; Escape or a click elsewhere closes it."""
+
+    def __init__(self, method: MethodDescriptor, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setObjectName("card")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setAccessibleName(f"Help: {method.title}")
+        self.setFixedWidth(_WIDTH)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 16, 18, 16)
+        column.setSpacing(8)
+        title = QLabel(method.title)
+        title.setObjectName("cardtitle")
+        title.setWordWrap(True)
+        column.addWidget(title)
+        parts = [QLabel(method.description)]
+        parts[0].setTextFormat(Qt.TextFormat.PlainText)
+        parts[0].setWordWrap(True)
+        if method.formula:
+            parts.append(muted_label(method.formula))
+        if method.needs:
+            parts.append(small_label(f"Needs {_listed(method.needs)}."))
+        if method.takes:
+            parts.append(small_label(f"Can use {_listed(method.takes)}."))
+        if method.source:
+            parts.append(small_label(f"Source: {method.source}"))
+        parts.append(small_label(f"On the command line: --method {method.id}"))
+        for part in parts:
+            part.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            column.addWidget(part)
+        self._page = page_of(method.id)
+        self.more = link_button("More about it…")
+        self.more.setVisible(self._page is not None)
+        self.more.clicked.connect(self._on_more)
+        column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        else:
+            super().keyPressEvent(event)
+
+    def _on_more(self) -> None:
+        if self._page is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._page)))
+        self.close()
+
+
+def _listed(needs: tuple[str, ...]) -> str:
+    return ", ".join(_INPUTS.get(need, need) for need in needs)

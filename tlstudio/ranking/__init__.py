@@ -1,0 +1,1 @@
+"""Which backbone suits a data set: scores on frozen features, before anything is trained. No torch at import."""

@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from tlstudio import estimating
 from tlstudio.api import images_only
 from tlstudio.api.events import Failed, Finished
-from tlstudio import estimating
 from tlstudio.gui.main_window import MainWindow
 from tlstudio.gui.pages.train import TrainPage
 from tlstudio.gui.pages.train_import import ImportWeightsDialog

@@ -66,7 +66,8 @@ class Datasets:
             groups: dict[str, str] = {}
             for path, container, start, length, value, split, sha256, item_id, group, *size in connection.execute(
                 "SELECT i.path, i.container, i.start, i.length, t.value, s.split, i.sha256, i.id, i.group_key,"
-                " i.width, i.height FROM item_states s JOIN items i ON i.id = s.item_id JOIN targets t ON t.id = s.target_id"
+                " i.width, i.height FROM item_states s"
+                " JOIN items i ON i.id = s.item_id JOIN targets t ON t.id = s.target_id"
                 f" WHERE s.dataset_id = ? AND {lookup.holds(row, revision)} ORDER BY s.item_id",
                 (row.id,),
             ):

@@ -11,8 +11,9 @@ from tests.gui import real_runs
 from tlstudio.advising import Advice
 from tlstudio.gui.main_window import MainWindow
 from tlstudio.gui.pages import train_choices
+from tlstudio.gui.pages.method_page import MethodPage, page_of
 from tlstudio.gui.pages.train import TrainPage
-from tlstudio.gui.pages.train_method_help import MethodHelp, page_of
+from tlstudio.gui.pages.train_method_help import MethodHelp
 from tlstudio.project import DatasetInfo
 from tlstudio.ranking.store import Ranked, Ranking
 
@@ -143,7 +144,11 @@ def test_that_methods_stand_in_groups_and_each_has_help_with_formula_and_source(
     train.methods.help_button("fine-tuning").click()  # type: ignore[attr-defined]
     opened = [child for child in train.findChildren(MethodHelp) if child is not popup]
     assert len(opened) == 1
-    opened[0].close()
+    opened[0].more.click()
+    (page,) = train.window().findChildren(MethodPage)
+    assert page.isVisible()
+    assert "Formula" in page.browser.toPlainText()
+    page.close()
 
 
 def test_that_the_advice_fills_the_form(train: TrainPage, qtbot: QtBot) -> None:

@@ -1,17 +1,13 @@
 """The help of a method: what it does, its formula, where that comes from, and its page."""
 
-import functools
-import re
-from pathlib import Path
-
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QKeyEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from tlstudio.api.method import MethodDescriptor
+from tlstudio.gui.pages.method_page import MethodPage, page_of
 from tlstudio.gui.widgets.kit import link_button, muted_label, small_label
 
-_DOCS = Path(__file__).resolve().parents[3] / "docs" / "methods"
 _WIDTH = 460
 _INPUTS = {
     "source": "a second data set with labels",
@@ -19,23 +15,6 @@ _INPUTS = {
     "unlabelled": "samples without labels",
     "runs": "finished runs",
 }
-
-
-@functools.lru_cache(maxsize=256)
-def page_of(method: str) -> Path | None:
-    """The page in the documentation that describes the method; ``None`` where it is not at hand."""
-    own = _DOCS / f"{method}.md"
-    if own.is_file():
-        return own
-    try:
-        index = (_DOCS / "README.md").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-    for line in index.splitlines():
-        link = re.search(r"\(([\w-]+\.md)\)", line)
-        if f"`{method}`" in line and link and (_DOCS / link[1]).is_file():
-            return _DOCS / link[1]
-    return None
 
 
 class MethodHelp(QFrame):
@@ -83,7 +62,9 @@ class MethodHelp(QFrame):
 
     def _on_more(self) -> None:
         if self._page is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._page)))
+            shown = MethodPage(self._page, self.parentWidget().window())
+            shown.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            shown.show()
         self.close()
 
 

@@ -142,7 +142,7 @@ def test_that_the_dialog_makes_one_batch_of_the_chosen_methods(digits: MainWindo
     qtbot.waitUntil(lambda: len(digits.session.runs) == 6, timeout=60_000)
     made = page_of(digits, qtbot)
     qtbot.waitUntil(lambda: made.run_ids == (3, 4, 5, 6), timeout=60_000)
-    qtbot.waitUntil(lambda: made.table_ is not None and len(made.table_.rows) == 2, timeout=60_000)
+    qtbot.waitUntil(lambda: {run.id for row in made.table.rows for run in row.runs} == {3, 4, 5, 6}, timeout=60_000)
     rows = [(row.method, [run.seed for run in row.runs]) for row in made.table.rows]
     assert rows == [("feature-extraction", [4, 5]), ("fine-tuning", [4, 5])]
     assert {run.batch for run in digits.session.runs[2:]} == {3}

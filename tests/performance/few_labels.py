@@ -33,6 +33,11 @@ Row = tuple[str, dict[str, Any], bool]  # method, options, whether it knows ever
 ROWS: dict[str, Row] = {
     "feature extraction": ("feature-extraction", {}, False),
     "fine-tuning": ("fine-tuning", {}, False),
+    "fine-tuning of 40 epochs": (
+        "fine-tuning",
+        {"epochs": 40, "patience": 0},
+        False,
+    ),  # about as many steps as FixMatch
     "self-training of the head": ("self-training", {"train": "head", "rounds": 5}, False),
     "self-training": ("self-training", {}, False),
     "FixMatch": ("fixmatch", {}, False),

@@ -6,7 +6,6 @@ from tlstudio_builtins.methods import (
     cam_card,
     distillation_card,
     finetune_more_card,
-    frozen_more_card,
     joint_card,
     pretraining_card,
     robustness_card,
@@ -44,7 +43,6 @@ _FIRST = [
 
 METHODS = [
     *_FIRST,
-    *frozen_more_card.CARDS,
     *finetune_more_card.CARDS,
     *weight_space_card.CARDS,
     *distillation_card.CARDS,

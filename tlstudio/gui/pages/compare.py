@@ -4,7 +4,7 @@ from typing import Any
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QComboBox, QWidget
 
 from tlstudio.api.errors import StudioError
 from tlstudio.api.events import Event, Failed, Finished
@@ -12,6 +12,7 @@ from tlstudio.comparing import report, sentences
 from tlstudio.comparing.table import Table, build
 from tlstudio.gui.pages.compare_choices import Comparison, comparisons
 from tlstudio.gui.pages.compare_table import CompareTable
+from tlstudio.gui.pages.compare_verdict import VerdictCard
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import (
     Banner,
@@ -21,7 +22,6 @@ from tlstudio.gui.widgets.kit import (
     PageHeader,
     button,
     link_button,
-    muted_label,
     primary_button,
     scrolled,
     small_label,
@@ -67,7 +67,8 @@ class ComparePage(Page):
         self.layout_.addWidget(self.empty, 1)
         self.problem = Banner("error")
         self.layout_.addWidget(self.problem)
-        self.verdict = self._verdict_card()
+        self.verdict = VerdictCard()
+        self.by, self.sentence, self.why = self.verdict.by, self.verdict.sentence, self.verdict.why
         self.layout_.addWidget(self.verdict)
         self.table = CompareTable()
         self.card = Card()
@@ -80,27 +81,6 @@ class ComparePage(Page):
         self.rest.setMaximumHeight(110)
         self.layout_.addWidget(self.rest, 1)
         self._connect()
-
-    def _verdict_card(self) -> Card:
-        card = Card("What to take")
-        self.by = QComboBox()
-        self.by.setAccessibleName("Cheap by")
-        self.by.setToolTip("What is sparing: among those that are not significantly worse than the best, the cheapest")
-        for key, (name, _) in sentences.COSTS.items():
-            self.by.addItem(name, key)
-        label = QLabel("cheap by")
-        label.setObjectName("muted")
-        label.setBuddy(self.by)
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        row.addWidget(label)
-        row.addWidget(self.by)
-        card.header.addLayout(row)
-        self.sentence, self.why = QLabel(), muted_label()
-        self.sentence.setWordWrap(True)
-        for words in (self.sentence, self.why):
-            card.body.addWidget(words)
-        return card
 
     def _connect(self) -> None:
         session = self.session
@@ -128,10 +108,6 @@ class ComparePage(Page):
             self._wanted = self._asked  # until these runs have been read
         self._shown = ()
         self._on_runs_changed()
-
-    @property
-    def _by(self) -> str:
-        return str(self.by.currentData())
 
     @property
     def run_ids(self) -> tuple[int, ...]:
@@ -215,10 +191,8 @@ class ComparePage(Page):
         if table is None:
             self.notes.clear()
             return
-        pick = sentences.pick(table, self._by)
-        self.sentence.setText(pick.sentences[0])
-        self.why.setText(" ".join(pick.sentences[1:]))
-        self.why.setVisible(len(pick.sentences) > 1)
+        pick = sentences.pick(table, self.verdict.cost)
+        self.verdict.say(pick)
         problems = [problem for row in table.rows for problem in row.problems]
         waiting = sum(row.waiting for row in table.rows)
         lines = [f"{waiting} runs are still to come; figures may change."] if waiting else []
@@ -233,7 +207,7 @@ class ComparePage(Page):
     def _command(self) -> None:
         project = self.session.project
         if project is not None and self.run_ids:
-            words = f" --by {self._by}" if self._by != "time" else ""
+            words = f" --by {self.verdict.cost}" if self.verdict.cost != "time" else ""
             self.command_line = f"tlstudio compare {project.path} {' '.join(map(str, self.run_ids))}{words}"
 
     @Slot()
@@ -286,7 +260,7 @@ class ComparePage(Page):
     @Slot()
     def _on_export(self) -> None:
         """The best seed, by validation, of what is selected, or else of what was picked."""
-        row = self.table.current or (sentences.pick(self.table_, self._by).row if self.table_ else None)
+        row = self.table.current or (sentences.pick(self.table_, self.verdict.cost).row if self.table_ else None)
         done = [run for run in row.runs if run.model] if row else []
         if done and self.table_:
             sign = 1 if self.table_.metric.higher_is_better else -1

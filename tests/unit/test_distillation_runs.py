@@ -16,7 +16,6 @@ from tlstudio.control import Control
 from tlstudio.project import Project
 from tlstudio.registry import Registry
 from tlstudio.testing import check_method
-from tlstudio.training import subject
 from tlstudio.training.spec import RuntimePreferences
 from tlstudio.worker import events_of
 from tlstudio_builtins.methods.distillation import Distillation
@@ -113,10 +112,7 @@ def test_that_a_backbone_with_a_fitted_head_teaches(project: Project, registry: 
     assert any("random weights" in text for text in texts)
 
 
-def test_that_a_finished_run_teaches_where_each_class_is(
-    project: Project, registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subject, "SIDE", 64)  # pictures of 64 pixels are not made larger: 60 times quicker
+def test_that_a_finished_run_teaches_where_each_class_is(project: Project, registry: Registry) -> None:
     how = {"dataset": "segmentation", "backbone": TEACHER}
     tune = {"epochs": 4, "head_epochs": 12, "batch_size": 4}
     _, taught = train(project, registry, **how, weights_id="", method="fine-tuning", options=tune)

@@ -20,8 +20,8 @@ CARDS = [
     MethodDescriptor(
         id="cam-transfer",
         title="CAM transfer",
-        description="Across modalities: a target network's probabilities choose where a pretrained source network's "
-        "maps are looked at, and classes are told from that region. With every control that a claim about it needs.",
+        description="Across modalities: your network says where to look in a pretrained one's maps. With every "
+        "control.",
         factory="tlstudio_builtins.methods.cam:CamTransfer",
         options=CamOptions,
         supports=supports,

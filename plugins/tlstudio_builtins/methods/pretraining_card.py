@@ -39,8 +39,8 @@ CARDS = [
     MethodDescriptor(
         id="pretrain-simclr",
         title="Pre-training by contrast (SimCLR)",
-        description="Without labels: two views of a picture are to be nearer to each other than to all others. The "
-        "best start here where there are many pictures and few labels.",
+        description="Without labels: two views of a picture are to be near each other. The best start for many "
+        "pictures, few labels.",
         factory=f"{_FACTORIES}:Contrastive",
         options=ContrastiveOptions,
         supports=has_views,
@@ -66,8 +66,8 @@ CARDS = [
     MethodDescriptor(
         id="pretrain-masked",
         title="Pre-training by masking (MAE)",
-        description="Without labels, for vision transformers: three quarters of the patches are hidden and drawn from "
-        "the rest. Meant for fine-tuning afterwards, not for a linear head.",
+        description="Without labels, for vision transformers: hidden patches are drawn from the rest. To be "
+        "fine-tuned afterwards.",
         factory=f"{_FACTORIES}:Masked",
         options=MaskedOptions,
         supports=draws_pictures,
@@ -78,8 +78,8 @@ CARDS = [
     MethodDescriptor(
         id="pretrain-gan",
         title="Pre-training as a GAN's discriminator",
-        description="Without labels: the backbone learns to tell pictures from made ones. A weak baseline, here to be "
-        "compared with: contrast is better nearly always.",
+        description="Without labels: the backbone learns to tell pictures from made ones. A weak baseline, to compare "
+        "with.",
         factory=f"{_FACTORIES}:Adversarial",
         options=AdversarialOptions,
         supports=draws_pictures,

@@ -15,8 +15,8 @@ CARDS = [
     MethodDescriptor(
         id="self-training",
         title="Self-training",
-        description="The model labels the samples it is sure of, learns from them too, and again for some rounds. You "
-        "can look at each round and strike out what is wrong.",
+        description="The model labels what it is sure of, and learns from that too, for some rounds. You can strike "
+        "out labels.",
         factory="tlstudio_builtins.methods.self_training:SelfTraining",
         options=SelfTrainingOptions,
         supports=one_class_each,

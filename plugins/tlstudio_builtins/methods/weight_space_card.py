@@ -19,8 +19,8 @@ CARDS: list[MethodDescriptor] = [
     MethodDescriptor(
         id="wise-ft",
         title="Weight interpolation (WiSE-FT)",
-        description="A point on the way from the pretrained weights to those of a fine-tuned run: mostly as good on "
-        "your data, and steadier where new data differ from them. No training.",
+        description="Between the pretrained weights and those of a fine-tuned run: steadier where data shift. No "
+        "training.",
         factory="tlstudio_builtins.methods.wise_ft:WiseFT",
         options=WiseFTOptions,
         supports=_interpolates,

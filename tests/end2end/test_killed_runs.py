@@ -5,7 +5,7 @@ from tests.performance import kill_and_resume
 
 def test_that_killed_runs_end_as_if_they_had_been_left_alone() -> None:
     setting = kill_and_resume.SETTINGS[4]  # with loader processes, a checkpoint after every step
-    report = kill_and_resume.main(kills=2, seed=1, each=3, parallel=1, settings=(setting,))
+    report = kill_and_resume.main(kills=2, seed=1, each=2, parallel=1, settings=(setting,))
     assert report["kills"] >= 2
     assert not report["lost"]
     assert not report["corrupt"]

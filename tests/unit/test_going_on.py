@@ -331,7 +331,7 @@ def test_that_weights_that_are_no_numbers_are_never_written_into_a_checkpoint(
             if state.phase.name == "all" and state.step == 5 and not seen:
                 seen = 1
                 with torch.no_grad():
-                    self._model.head.linear.bias[0] = float("inf")
+                    self.network.head.linear.bias[0] = float("inf")
             return output
 
         return poisoned

@@ -22,7 +22,7 @@ def measured(path: Path, **more: Any) -> dict[str, Any]:
 
 def test_that_accuracy_falls_with_the_strength_of_attacks(tmp_path: Path) -> None:
     path = real_runs.copied_to(tmp_path)
-    result = measured(path, samples=12, steps=5, epsilons=[4, 16, 64])
+    result = measured(path, samples=8, steps=4, epsilons=[4, 64])
     clean = result["clean"]["accuracy"]
     assert clean > 0.5
     for rows in result["attacks"].values():
@@ -32,7 +32,8 @@ def test_that_accuracy_falls_with_the_strength_of_attacks(tmp_path: Path) -> Non
     assert result["huge"]["accuracy"] <= 0.1
     assert set(result["corruptions"]) == {"noise", "blur", "brightness", "contrast", "jpeg", "pixelate"}
     assert json.loads((path / "runs" / "2" / "robustness.json").read_text()) == result
-    assert measured(path, samples=12, steps=5, epsilons=[4, 16, 64]) == result
+    again = measured(path, samples=8, steps=4, epsilons=[4, 64], names=["pgd"], corruptions=False)
+    assert again["attacks"]["pgd"] == result["attacks"]["pgd"]
 
 
 @pytest.mark.parametrize(

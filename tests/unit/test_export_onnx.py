@@ -13,6 +13,7 @@ from tlstudio.api import ExportError, ModelCard, Preprocessing
 from tlstudio.prediction.torch_model import TorchPredictor
 from tlstudio.registry import Registry
 from tlstudio.training.modules import Classifier, MLPHead, StandardizedLinear, average_frames
+from tlstudio.weights.resolving import preprocessing_of
 
 
 def card(backbone: str, preprocessing: Preprocessing, classes: int) -> ModelCard:
@@ -38,13 +39,13 @@ def heads(features: int) -> dict[str, nn.Module]:
         "mobilenet_v2": standardized,
         "resnet18": MLPHead(features, 32, 5),
         "glyphnet": nn.Linear(features, 5),
-        "swin_t": nn.Linear(features, 5),
+        "vit_tiny": nn.Linear(features, 5),
     }
 
 
 @pytest.mark.parametrize(
     "name",
-    ["glyphnet", "mobilenet_v2", "resnet18", pytest.param("swin_t", marks=pytest.mark.slow)],
+    ["glyphnet", "mobilenet_v2", "resnet18", "vit_tiny"],
 )
 def test_that_a_network_gives_the_same_logits_as_onnx(
     name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
@@ -54,9 +55,10 @@ def test_that_a_network_gives_the_same_logits_as_onnx(
     torch.manual_seed(0)
     model = Classifier(descriptor.load()(), heads(descriptor.feature_dim)[name])
     with torch.no_grad():
-        model.train()(torch.randn(4, 3, 224, 224))  # batch norms get statistics, and logits a size
+        side = preprocessing_of(descriptor).crop
+        model.train()(torch.randn(4, 3, side, side))  # batch norms get statistics, and logits a size
     model.eval()
-    before, path = card(name, descriptor.weights[0].preprocessing, 5), tmp_path / "model.onnx"
+    before, path = card(name, preprocessing_of(descriptor), 5), tmp_path / "model.onnx"
     with caplog.at_level(logging.WARNING):
         exporter.export(model, before, path)
         predictor = exporter.load(path)

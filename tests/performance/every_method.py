@@ -108,10 +108,12 @@ def measure(name: str, case: dict[str, Any], chosen: argparse.Namespace, folder:
     for method in run("methods")["methods"]:
         if method["id"] in case["methods"] and "epochs" in method["options"]:
             sets += ["--set", f"{method['id']}.epochs={chosen.epochs}"]
-    return run(
+    answer = run(
         "compare", project, "--dataset", "data", "--backbone", case["backbone"], "--methods", ",".join(case["methods"]),
         "--seeds", chosen.seeds, *sets, *inputs,
     )  # fmt: skip
+    compared: dict[str, Any] = answer["comparison"]
+    return compared
 
 
 def make_digits(folder: Path) -> Path:

@@ -144,7 +144,7 @@ def test_that_a_run_of_another_method_has_no_regions(shades_project: Project, tm
 
 def test_that_it_conforms() -> None:
     method = Registry.discover().method("cam-transfer")
-    check_method(method, options={"folds": 2, "target_epochs": 1, "attention_epochs": 1}, interruptions=2)
+    check_method(method, options={"folds": 2, "target_epochs": 1, "attention_epochs": 1}, interruptions=1)
 
 
 def built(variant: str, **options: Any) -> tuple[CamTransfer, MethodContext, Any]:

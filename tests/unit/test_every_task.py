@@ -138,7 +138,7 @@ def test_that_what_was_imported_is_learnt_by_both_methods_and_leaves_as_a_file(
         registry = Registry.discover(safe_mode=True)
         for method, options in FAST.items():
             run = runs.create_run(project, registry, dataset=case, backbone=backbone, method=method, options=options)
-            trained = result(start_run(project, run.id))
+            trained = result(events_of("train", {"run_dir": str(run.dir)}, Control()))
             test = trained["metrics"]["test"]
             assert test[f"{metric}_low"] <= test[metric] <= test[f"{metric}_high"]
             if case in PARAMETERS:

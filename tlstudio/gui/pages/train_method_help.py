@@ -61,8 +61,9 @@ class MethodHelp(QFrame):
             super().keyPressEvent(event)
 
     def _on_more(self) -> None:
-        if self._page is not None:
-            shown = MethodPage(self._page, self.parentWidget().window())
+        row = self.parentWidget()
+        if self._page is not None and row is not None:
+            shown = MethodPage(self._page, row.window())
             shown.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             shown.show()
         self.close()

@@ -158,17 +158,17 @@ def test_that_maps_of_two_sizes_are_compared_at_the_smaller() -> None:
     found = levels.pairs(*strides("resnet8"), *strides("glyphnet"))
     x, y = torch.randn(2, 3, 32, 32), torch.randn(2, 3, 40, 40)
     with (
-        levels.Watched(student, [a for a, _ in found], x) as own,
-        levels.Watched(teacher, [b for _, b in found], y) as its,
+        levels.watched(student, [a for a, _ in found], x) as own,
+        levels.watched(teacher, [b for _, b in found], y) as its,
     ):
         student(x), teacher(y)
-    assert {name: m.shape[1:] for name, m in own.maps.items()} == {
+    assert {name: m.shape[1:] for name, m in own.items()} == {
         "stride1": (16, 32, 32), "stride2": (32, 16, 16), "stride4": (64, 8, 8),
     }  # fmt: skip
     projected = levels.projectors(levels.chosen(found, "hints"))
     assert [p.shape[:2] for p in projected.parameters() if p.ndim == 4] == [(64, 32)]
-    hints = levels.distance(levels.chosen(found, "hints"), own.maps, its.maps, "hints", 2.0, projected)
-    attention = levels.distance(found, own.maps, its.maps, "attention", 2.0, nn.ModuleDict())
+    hints = levels.distance(levels.chosen(found, "hints"), own, its, "hints", 2.0, projected)
+    attention = levels.distance(found, own, its, "attention", 2.0, nn.ModuleDict())
     for value in (hints, attention):
         assert value.requires_grad
         assert value.item() > 0

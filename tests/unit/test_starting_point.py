@@ -15,9 +15,10 @@ from tlstudio.api import Batch, FeatureLevel, StepState
 from tlstudio.registry import Registry
 from tlstudio.testing import check_method
 from tlstudio.training.batch_norm import freeze_all_but
+from tlstudio.training.modules import recorded
 from tlstudio_builtins.backbones.glyphnet import glyphnet
 from tlstudio_builtins.methods.delta import Delta
-from tlstudio_builtins.methods.delta_maps import attention_of, channels_first, distance, increases, recorded
+from tlstudio_builtins.methods.delta_maps import attention_of, channels_first, distance, increases
 from tlstudio_builtins.methods.delta_options import DeltaOptions
 from tlstudio_builtins.methods.l2_sp import L2SP
 from tlstudio_builtins.methods.l2_sp_options import L2SPOptions
@@ -143,7 +144,7 @@ def test_that_maps_of_every_layout_have_their_channels_first() -> None:
     assert torch.equal(plain, last)
     assert torch.equal(plain, tokens)
     network = Small()
-    with recorded(network.backbone, [LEVEL]) as maps:
+    with recorded(network.backbone, [LEVEL], channels_first) as maps:
         network(torch.randn(2, 3, 6, 6))
     assert maps["map"].shape == (2, 5, 16)
 

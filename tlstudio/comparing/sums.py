@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tlstudio.evaluation.bootstrap import mean_where, share_of
 from tlstudio.evaluation.per_item import THRESHOLD, sigmoid
 
 Floats = npt.NDArray[np.float64]
@@ -63,16 +64,16 @@ def _of_labels(
         present = positive > 0
         match metric:
             case "f1_macro":
-                each = _share(2 * right, positive + predicted)
+                each = share_of(2 * right, positive + predicted)
             case "precision_macro":
-                each = _share(right, predicted)
+                each = share_of(right, predicted)
             case _:
-                each = _share(right, positive)
+                each = share_of(right, positive)
         if metric == "balanced_accuracy" and not one_class:
             negative = count - positive
-            each = (each + _share(negative - (predicted - right), negative)) / 2
+            each = (each + share_of(negative - (predicted - right), negative)) / 2
             present = present & (negative > 0)
-        return _mean(each, present)
+        return mean_where(each, present)
 
     known = metric in ("balanced_accuracy", "f1_macro", "precision_macro", "recall_macro")
     return Sums(rows, of) if known else None
@@ -91,7 +92,7 @@ def _of_numbers(metric: str, outputs: Floats, truth: Floats) -> Sums | None:
         square, mean, mean_square = np.split(sums / count, 3, axis=1)
         variance = mean_square - mean**2
         varies = variance > 1e-12 * np.maximum(centred.var(0), 1e-300)
-        return _mean(1 - _share(square, variance), varies)
+        return mean_where(1 - share_of(square, variance), varies)
 
     return Sums(np.concatenate([error**2, centred, centred**2], 1), of)
 
@@ -105,21 +106,9 @@ def _of_pixels(metric: str, confusions: Floats) -> Sums | None:
         hits, truth, predicted = np.split(sums, 3, axis=1)
         match metric:
             case "miou":
-                return _mean(_share(hits, truth + predicted - hits), truth > 0)
+                return mean_where(share_of(hits, truth + predicted - hits), truth > 0)
             case "dice":
-                return _mean(_share(2 * hits, truth + predicted), truth > 0)
-        return _share(hits.sum(1), truth.sum(1))
+                return mean_where(share_of(2 * hits, truth + predicted), truth > 0)
+        return share_of(hits.sum(1), truth.sum(1))
 
     return Sums(rows, of) if metric in ("miou", "dice", "accuracy") else None
-
-
-def _share(part: Floats, whole: Floats) -> Floats:
-    shares: Floats = np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole > 0)
-    return shares
-
-
-def _mean(values: Floats, where: npt.NDArray[np.bool_]) -> Floats:
-    """Of each row over the columns that count; not a number where there is none."""
-    counted = where.sum(1)
-    means: Floats = np.where(counted > 0, np.where(where, values, 0).sum(1) / np.maximum(counted, 1), np.nan)
-    return means

@@ -22,14 +22,14 @@ def of_labels(
     right, positive, predicted = np.split(sums, 3, axis=1)
     negative = len(truth) - positive
     present = positive > 0
-    recall = _share(right, positive)
-    specificity = _share(negative - (predicted - right), negative)
+    recall = share_of(right, positive)
+    specificity = share_of(negative - (predicted - right), negative)
     both = present & (negative > 0)
     return _percentiles(
-        recall_macro=_mean(recall, present),
-        precision_macro=_mean(_share(right, predicted), present),
-        f1_macro=_mean(_share(2 * right, positive + predicted), present),
-        balanced_accuracy=_mean((recall + specificity) / 2, both),
+        recall_macro=mean_where(recall, present),
+        precision_macro=mean_where(share_of(right, predicted), present),
+        f1_macro=mean_where(share_of(2 * right, positive + predicted), present),
+        balanced_accuracy=mean_where((recall + specificity) / 2, both),
     )
 
 
@@ -43,7 +43,7 @@ def of_numbers(outputs: Floats, truth: Floats, random: np.random.Generator) -> d
     return _percentiles(
         mae=absolute.mean(1),
         rmse=np.sqrt(square).mean(1),
-        r2=_mean(1 - _share(square, variance), varies),
+        r2=mean_where(1 - share_of(square, variance), varies),
     )
 
 
@@ -54,9 +54,9 @@ def of_pixels(confusions: Floats, random: np.random.Generator) -> dict[str, Inte
     hits, truth, predicted = np.split(sums, 3, axis=1)
     present = truth > 0
     return _percentiles(
-        miou=_mean(_share(hits, truth + predicted - hits), present),
-        dice=_mean(_share(2 * hits, truth + predicted), present),
-        accuracy=_share(hits.sum(1), truth.sum(1)),
+        miou=mean_where(share_of(hits, truth + predicted - hits), present),
+        dice=mean_where(share_of(2 * hits, truth + predicted), present),
+        accuracy=share_of(hits.sum(1), truth.sum(1)),
     )
 
 
@@ -74,12 +74,12 @@ def _sums(rows: Floats, random: np.random.Generator) -> Floats:
     return sums
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
+def share_of(part: Floats, whole: Floats) -> Floats:
     shares: Floats = np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole > 0)
     return shares
 
 
-def _mean(values: Floats, where: npt.NDArray[np.bool_]) -> Floats:
+def mean_where(values: Floats, where: npt.NDArray[np.bool_]) -> Floats:
     """Of each row over the columns that count; not a number where there is none."""
     counted = where.sum(1)
     means: Floats = np.where(counted > 0, np.where(where, values, 0).sum(1) / np.maximum(counted, 1), np.nan)

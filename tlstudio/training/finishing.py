@@ -10,6 +10,7 @@ from tlstudio.api.events import Event
 from tlstudio.control import Control, Parked
 from tlstudio.evaluation import columns, evaluate_predictions, save_predictions, write_results
 from tlstudio.registry import Registry
+from tlstudio.training import controls
 from tlstudio.training.evaluating import Collected, as_results, outputs_of_features, outputs_of_split
 from tlstudio.training.material import Material
 from tlstudio.training.preparation import Prepared
@@ -82,8 +83,6 @@ class Finish:
             train_items=len(run.manifest.splits["train"].paths),
         )
         if hasattr(run.method, "controls"):
-            from tlstudio.training import controls
-
             yield from controls.score(run, self._folder, self._registry, name, found, scored, self._spec.select_by)
         return scored
 

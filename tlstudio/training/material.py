@@ -65,8 +65,7 @@ class Material:
     def need(self, splits: tuple[str, ...], data: Data = "target") -> Generator[Event, None, None]:
         """One pass of the frozen backbone over what the cache lacks; samples that cannot be read drop out."""
         run, side = self._run, self._run.sides[data]
-        prefix = "source/" if data == "source" else ""
-        if self.features_only and not prefix:
+        if self.features_only and data == "target":
             splits = ("train", "val", "test")
         backbone = _backbone(run)
         if backbone is None:
@@ -76,7 +75,7 @@ class Material:
             self.kept.clear()
             self._views.clear()
             self._of_which = now
-        wanted = [name for name in splits if prefix + name not in self.features]
+        wanted = [name for name in splits if named(name, data) not in self.features]
         if not wanted:
             return
         cache = self._cache(backbone, side)
@@ -94,8 +93,8 @@ class Material:
             split = side.manifest.splits[name]
             kept = [i for i, sha256 in enumerate(split.hashes) if sha256 in cache]
             targets = side.subject.targets_of(split)[torch.tensor(kept, dtype=torch.int64)]
-            self.features[prefix + name] = (cache.get([split.hashes[i] for i in kept]), targets)
-            self.kept[prefix + name] = kept
+            self.features[named(name, data)] = (cache.get([split.hashes[i] for i in kept]), targets)
+            self.kept[named(name, data)] = kept
 
     def _need_views(self, stream: Stream) -> Generator[Event, None, tuple[torch.Tensor, ...]]:
         """Features of altered copies of the samples whose own are there."""
@@ -103,7 +102,7 @@ class Material:
         if stream.views and key not in self._views:
             side, backbone = self._run.sides[stream.data], _backbone(self._run)
             assert backbone is not None
-            split, kept = side.manifest.splits[stream.split], self.kept[_named(stream.split, stream.data)]
+            split, kept = side.manifest.splits[stream.split], self.kept[named(stream.split, stream.data)]
             self._views[key] = yield from view_features(
                 backbone,
                 [split.paths[position] for position in kept],
@@ -145,15 +144,15 @@ class Material:
             )
         split = side.manifest.splits[stream.split]
         if stream.features:
-            prefix = "source/" if stream.data == "source" else ""
+            name = named(stream.split, stream.data)
             yield from self.need((stream.split,), stream.data)
-            if not prefix:
+            if stream.data == "target":
                 yield from self.need(("val",))
-            features, targets = self.features[prefix + stream.split]
+            features, targets = self.features[name]
             strata: Sequence[int] = ()
             if stream.sampler != "natural":
                 whole = strata_of(side.subject, split)
-                strata = [whole[position] for position in self.kept[prefix + stream.split]]
+                strata = [whole[position] for position in self.kept[name]]
             views = yield from self._need_views(stream)
             return FeatureSource(features, targets, stream, device, self._seed, strata, views)
         return SampleSource(
@@ -170,7 +169,8 @@ class Material:
         return Chosen([p for p, k in enumerate(parts_of(split, parts, self._seed)) if k != part])
 
 
-def _named(split: str, data: Data) -> str:
+def named(split: str, data: Data) -> str:
+    """Of a split's features, among those of both data sets."""
     return f"source/{split}" if data == "source" else split
 
 

@@ -1,7 +1,8 @@
 """The shape that most adapted models have."""
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -131,21 +132,35 @@ class Segmenter(nn.Module):
         self.levels, self.classes = tuple(levels), classes
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        maps: dict[str, torch.Tensor] = {}
-        modules = dict(self.backbone.named_modules())
-        hooks = [
-            modules[level.module].register_forward_hook(
-                lambda _module, _inputs, output, name=level.name: maps.__setitem__(name, output)
-            )
-            for level in self.levels
-        ]
-        try:
+        with recorded(self.backbone, self.levels) as maps:
             self.backbone(x)
-        finally:
-            for hook in hooks:
-                hook.remove()
         ordered = [as_map(maps[level.name], level, x) for level in self.levels]
         return nn.functional.interpolate(self.head(ordered), size=x.shape[-2:], mode="bilinear", align_corners=False)
+
+
+@contextlib.contextmanager
+def recorded(
+    network: nn.Module,
+    levels: Sequence[FeatureLevel],
+    made: Callable[[torch.Tensor, FeatureLevel], torch.Tensor] | None = None,
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Filled by the forward passes inside: by the name of a level what its module returned, or what is ``made`` of it
+    at once.
+    """
+    found: dict[str, torch.Tensor] = {}
+
+    def keep(level: FeatureLevel) -> Callable[[nn.Module, object, torch.Tensor], None]:
+        def kept(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+            found[level.name] = made(output, level) if made else output
+
+        return kept
+
+    hooks = [network.get_submodule(level.module).register_forward_hook(keep(level)) for level in levels]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def as_map(output: torch.Tensor, level: FeatureLevel, x: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ from tlstudio.control import Control
 from tlstudio.data.loading import SampleBatch
 from tlstudio.project import SplitData
 from tlstudio.training.evaluating import PIXEL_BATCH
-from tlstudio.training.material import Material
+from tlstudio.training.material import Material, named
 from tlstudio.training.predict import predict_samples
 from tlstudio.training.preparation import Prepared
 from tlstudio.training.reading import confusions, make_reading
@@ -92,7 +92,7 @@ class RunTools:
     def features(self, split: str, *, data: Data = "target") -> Generator[Event, None, Outputs]:
         self._split(split, data)
         yield from self._material.need((split,), data)
-        name = f"source/{split}" if data == "source" else split
+        name = named(split, data)
         rows, targets = self._material.features[name]
         return Outputs(rows, targets, torch.tensor(self._material.kept[name], dtype=torch.int64))
 

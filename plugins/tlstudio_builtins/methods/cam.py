@@ -22,9 +22,11 @@ from tlstudio_builtins.methods.cam_computing import Computing
 from tlstudio_builtins.methods.cam_networks import TargetNetwork
 from tlstudio_builtins.methods.cam_options import CamOptions
 from tlstudio_builtins.methods.cam_parts import CamParts
+from tlstudio_builtins.methods.distillation_losses import soft_cross_entropy
 
 _OWN = 0.3  # weight of the target network's own answer in stage D
 _SOFT = 0.5  # weight of the source network's softened answer, where it knows the same classes
+_TEMPERATURE = 4.0  # of both answers there
 
 
 class CamTransfer:
@@ -98,7 +100,7 @@ class CamTransfer:
             order = [source.class_names.index(name) for name in self._context.class_names]
             with torch.no_grad():
                 known = self._parts.source(train.inputs)[:, order]
-            loss = loss + _SOFT * cam_losses.soft_targets(outputs, known)
+            loss = loss + _SOFT * soft_cross_entropy(outputs.float(), known.float(), _TEMPERATURE)
         return StepOutput(loss, outputs, train.targets, {"hints": float(hints.detach())})
 
     def _attention_step(self, train: Batch, state: StepState) -> StepOutput:

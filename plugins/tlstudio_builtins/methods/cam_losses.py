@@ -130,10 +130,3 @@ def mimicry(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     teacher = teacher.detach().float()
     spread = teacher.var(dim=(0, 2, 3), keepdim=True, correction=0)
     return ((student.float() - teacher) ** 2 / (spread + 1e-2 * spread.mean() + 1e-6)).mean()
-
-
-def soft_targets(student: torch.Tensor, teacher: torch.Tensor, temperature: float = 4.0) -> torch.Tensor:
-    """``T² KL(softmax(t / T) ‖ softmax(s / T))`` (Hinton et al. 2015, section 2)."""
-    soft = (teacher.detach().float() / temperature).log_softmax(1)
-    own = (student.float() / temperature).log_softmax(1)
-    return temperature**2 * F.kl_div(own, soft, log_target=True, reduction="batchmean")

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tlstudio.api import BackboneDescriptor, FeatureLevel, TrainingError
-from tlstudio.training.modules import Classifier, as_map
+from tlstudio.training.modules import Classifier, as_map, recorded
 from tlstudio_builtins.methods import cam_attention
 from tlstudio_builtins.methods.cam_attention import Attention, Looked
 from tlstudio_builtins.methods.cam_losses import probabilities
@@ -49,15 +49,9 @@ class FeatureMaps(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = derived(self._derive, x)
-        found: list[torch.Tensor] = []
-        hook = self.backbone.get_submodule(self.level.module).register_forward_hook(
-            lambda _module, _inputs, output: found.append(output)
-        )
-        try:
+        with recorded(self.backbone, [self.level]) as found:
             self.backbone(x)
-        finally:
-            hook.remove()
-        maps = _as_maps(found[0], self.level, x).float()
+        maps = _as_maps(found[self.level.name], self.level, x).float()
         return maps.reshape(-1, x.shape[1], *maps.shape[1:]).mean(1) if x.ndim == 5 else maps
 
 

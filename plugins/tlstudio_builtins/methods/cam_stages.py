@@ -7,6 +7,7 @@ from torch import nn
 from tlstudio.api import MethodContext, ParameterGroup, Phase, Schedule, Stream
 from tlstudio_builtins.methods.cam_options import CamOptions
 from tlstudio_builtins.methods.cam_parts import CamParts
+from tlstudio_builtins.methods.layers import decayed
 
 DECAY = 0.01  # of AdamW, on matrices and kernels
 _BELOW = 0.1  # rate of pretrained layers against that of a fresh head
@@ -47,12 +48,7 @@ def stream(context: MethodContext, o: CamOptions, **others: object) -> Stream:
 def grouped(model: nn.Module, name: str, prefixes: Sequence[str], rate: float) -> Iterable[ParameterGroup]:
     """Parameters below ``prefixes``; biases and normalisation are not decayed."""
     named = {n: p for n, p in model.named_parameters() if n.startswith(tuple(f"{prefix}." for prefix in prefixes))}
-    matrices = tuple(n for n, p in named.items() if p.ndim > 1)
-    vectors = tuple(n for n, p in named.items() if p.ndim <= 1)
-    if matrices:
-        yield ParameterGroup(name, matrices, rate, DECAY)
-    if vectors:
-        yield ParameterGroup(f"{name}, undecayed", vectors, rate)
+    yield from decayed(name, list(named), named, rate, DECAY)
 
 
 def _source(context: MethodContext, o: CamOptions, parts: CamParts) -> Phase:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tlstudio.api import Batch, MethodContext, Phase, StepOutput, StepState, TrainingError
+from tlstudio.training.modules import recorded
 from tlstudio_builtins.methods import delta_maps
 from tlstudio_builtins.methods.common import COARSEST
 from tlstudio_builtins.methods.delta_options import Features
@@ -47,7 +48,7 @@ class Delta(L2SP):
             return StepOutput(torch.zeros((), device=device))
         if state.phase.name == "head":
             return super().step(batch, state)
-        with delta_maps.recorded(self.parts.network.backbone, self._levels) as self._maps:  # type: ignore[arg-type]
+        with recorded(self.parts.network.backbone, self._levels, delta_maps.channels_first) as self._maps:  # type: ignore[arg-type]
             return super().step(batch, state)
 
     def state_dict(self) -> dict[str, Any]:
@@ -74,7 +75,7 @@ class Delta(L2SP):
         return self.parts
 
     def _terms(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-        with torch.no_grad(), delta_maps.recorded(self.parts.start, self._levels) as start:
+        with torch.no_grad(), recorded(self.parts.start, self._levels, delta_maps.channels_first) as start:
             self.parts.start(inputs)
         total = torch.zeros((), device=inputs.device)
         for level in self._levels:

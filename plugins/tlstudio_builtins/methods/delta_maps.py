@@ -1,7 +1,6 @@
 """Feature maps as ``[N, C, P]``, their distance, and the loss without each of their channels."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -10,22 +9,6 @@ from torch.nn import functional as F
 from tlstudio.api import FeatureLevel
 
 _TEMPERATURE = 5.0  # of the softmax over channels, as in the authors' code
-
-
-@contextmanager
-def recorded(backbone: nn.Module, levels: Sequence[FeatureLevel]) -> Iterator[dict[str, torch.Tensor]]:
-    """Filled by the forward passes inside: by level, its output ``[N, C, P]``."""
-    maps: dict[str, torch.Tensor] = {}
-
-    def keep(level: FeatureLevel) -> Callable[..., None]:
-        return lambda _module, _inputs, output: maps.__setitem__(level.name, channels_first(output, level))
-
-    hooks = [backbone.get_submodule(level.module).register_forward_hook(keep(level)) for level in levels]
-    try:
-        yield maps
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def channels_first(output: torch.Tensor, level: FeatureLevel) -> torch.Tensor:

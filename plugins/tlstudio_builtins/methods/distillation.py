@@ -218,8 +218,8 @@ class Distillation(Tuning):
         return hard, self._soften.soft(outputs.float(), told.float(), targets)
 
     def _student(self, inputs: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        with levels.Watched(self.network.backbone, [a for a, _ in self._pairs], inputs) as watched:
-            return self.network(inputs), watched.maps
+        with levels.watched(self.network.backbone, [a for a, _ in self._pairs], inputs) as maps:
+            return self.network(inputs), maps
 
     def _teach(self, seen: torch.Tensor, batch: dict[str, Batch]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         assert self._teacher is not None
@@ -227,8 +227,8 @@ class Distillation(Tuning):
             kept = [self._answer(name, batch[name].indices) for name in ("train", UNLABELLED) if name in batch]
             return torch.cat(kept).to(seen.device), {}
         inputs, module = self._view.for_teacher(seen), self._teacher.module
-        with torch.no_grad(), levels.Watched(self._watched, [b for _, b in self._pairs], inputs) as watched:
-            return module(inputs), watched.maps
+        with torch.no_grad(), levels.watched(self._watched, [b for _, b in self._pairs], inputs) as maps:
+            return module(inputs), maps
 
     def _answer(self, split: str, indices: torch.Tensor) -> torch.Tensor:
         rows, place = self._answers[split]

@@ -1,5 +1,7 @@
 """Feature maps of two networks, level by level, and the losses between them."""
 
+import contextlib
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -9,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tlstudio.api import FeatureLevel
-from tlstudio.training.modules import as_map
+from tlstudio.training.modules import as_map, recorded
 from tlstudio_builtins.methods import distillation_losses as losses
 from tlstudio_builtins.methods.distillation_options import Features
 
@@ -49,28 +51,11 @@ def chosen(found: Sequence[Pair], features: Features) -> list[Pair]:
     return [found[len(found) // 2]] if features == "hints" and found else list(found)
 
 
-class Watched:
-    """Inside ``with``, ``maps`` fills with what the levels of a network gave: ``[N, C, H, W]``, by name."""
-
-    def __init__(self, network: nn.Module, levels: Sequence[FeatureLevel], inputs: torch.Tensor) -> None:
-        self._network, self._levels, self._inputs = network, levels, inputs
-        self.maps: dict[str, torch.Tensor] = {}
-
-    def __enter__(self) -> "Watched":
-        def keep(level: FeatureLevel, output: torch.Tensor) -> None:
-            self.maps[level.name] = as_map(output, level, self._inputs)
-
-        self._hooks = [
-            self._network.get_submodule(level.module).register_forward_hook(
-                lambda _module, _inputs, output, level=level: keep(level, output)
-            )
-            for level in self._levels
-        ]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
+def watched(
+    network: nn.Module, levels: Sequence[FeatureLevel], inputs: torch.Tensor
+) -> contextlib.AbstractContextManager[dict[str, torch.Tensor]]:
+    """Inside ``with``, fills with what the levels of a network gave: ``[N, C, H, W]``, by name."""
+    return recorded(network, levels, functools.partial(as_map, x=inputs))
 
 
 def projectors(found: Sequence[Pair]) -> nn.ModuleDict:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from tlstudio.api import BackboneDescriptor, FeatureLevel, TrainingError
+from tlstudio.training.modules import recorded
 
 OUTPUT = "output"
 """The name of what the backbone gives at its end."""
@@ -28,19 +29,8 @@ class MultiLevel(nn.Module):
         self.feature_key = f"levels:{'+'.join(names)}"
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        found: dict[str, torch.Tensor] = {}
-        modules = dict(self.network.named_modules())
-        hooks = [
-            modules[level.module].register_forward_hook(
-                lambda _module, _inputs, output, name=level.name: found.__setitem__(name, output)
-            )
-            for level in self._levels
-        ]
-        try:
+        with recorded(self.network, self._levels) as found:
             end = self.network(x)
-        finally:
-            for hook in hooks:
-                hook.remove()
         parts = [_of_sample(pooled(found[level.name], level, x), x) for level in self._levels]
         return torch.cat([*parts, end] if self._own else parts, 1)
 

@@ -26,6 +26,7 @@ from tlstudio.api import (
 )
 from tlstudio.api.events import Event
 from tlstudio_builtins.methods import common
+from tlstudio_builtins.methods.layers import decayed
 from tlstudio_builtins.methods.pretraining_options import PretrainingOptions
 from tlstudio_builtins.methods.pretraining_probe import Probe
 
@@ -190,19 +191,10 @@ class Pretraining:
     def _groups(self) -> Iterable[ParameterGroup]:
         """The backbone and the parts; biases and normalisation are not decayed."""
         rate, decay = self.rate(), self.options.weight_decay
-        sides: dict[str, list[tuple[str, nn.Parameter]]] = {"backbone": [], "objective": []}
-        for name, parameter in self._whole.named_parameters():
-            if name.startswith(f"{BACKBONE}."):
-                sides["backbone"].append((name, parameter))
-            elif name.startswith("parts."):
-                sides["objective"].append((name, parameter))
-        for side, members in sides.items():
-            matrices = tuple(name for name, parameter in members if parameter.ndim > 1)
-            vectors = tuple(name for name, parameter in members if parameter.ndim <= 1)
-            if matrices:
-                yield ParameterGroup(side, matrices, rate, decay)
-            if vectors:
-                yield ParameterGroup(f"{side}, undecayed", vectors, rate)
+        parameters = dict(self._whole.named_parameters())
+        for side, prefix in (("backbone", f"{BACKBONE}."), ("objective", "parts.")):
+            names = [name for name in parameters if name.startswith(prefix)]
+            yield from decayed(side, names, parameters, rate, decay)
 
 
 def usual_augmentation(context: MethodContext) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tlstudio.api import BackboneDescriptor, FeatureLevel, Preprocessing, TrainingError
-from tlstudio.training.modules import as_map
+from tlstudio.training.modules import as_map, recorded
 
 _WIDEST, _NARROWEST = 256, 16  # channels of the decoder
 _CELLS = 8  # of a mask, along each side
@@ -27,13 +27,9 @@ def coarsest(descriptor: BackboneDescriptor) -> FeatureLevel:
 
 def map_of(backbone: nn.Module, level: FeatureLevel, x: torch.Tensor) -> torch.Tensor:
     """The level's output ``[N, C, h, w]`` for pictures ``x [N, 3, H, W]``."""
-    found: list[torch.Tensor] = []
-    hook = backbone.get_submodule(level.module).register_forward_hook(lambda _m, _i, output: found.append(output))
-    try:
+    with recorded(backbone, [level]) as found:
         backbone(x)
-    finally:
-        hook.remove()
-    return as_map(found[-1], level, x)
+    return as_map(found[level.name], level, x)
 
 
 class Decoder(nn.Module):

@@ -18,22 +18,23 @@ _PATIENCE_S = 5.0  # for this window itself, which may just be closing the same 
 def open_locked(path: Path, *, create: bool) -> "Project":
     """Opens or makes a project, and keeps other windows from it. Raises :class:`ProjectError`."""
     from tlstudio.project import Project
+    from tlstudio.project.project_lock import FILE
 
     project = Project.create(path) if create else Project.open(path)
     taken, until = project.take_lock(), time.monotonic() + _PATIENCE_S
-    while taken and _is_ours(project) and time.monotonic() < until:
-        time.sleep(0.02)
+    while taken and time.monotonic() < until:
+        who = locks.holder(project.path / FILE)
+        if who is None:  # let go of between the two looks, or a drive without locks: one more try tells
+            until = 0
+        elif who.get("pid") == os.getpid():
+            time.sleep(0.02)
+        else:
+            break
         taken = project.take_lock()
     if taken:
         project.close()
         raise ProjectError(taken)
     return project
-
-
-def _is_ours(project: "Project") -> bool:
-    from tlstudio.project.project_lock import FILE
-
-    return (locks.holder(project.path / FILE) or {}).get("pid") == os.getpid()
 
 
 def discover(disabled: list[str]) -> "Registry":

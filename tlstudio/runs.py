@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tlstudio import run_inputs, weights
+from tlstudio import recipes, run_inputs, weights
 from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.errors import DataError, UsageError
 from tlstudio.api.method import MethodDescriptor
@@ -12,7 +12,7 @@ from tlstudio.api.options import Options, parse_options
 from tlstudio.api.task import TaskDescriptor
 from tlstudio.project import DatasetInfo, Project, Run
 from tlstudio.registry import Registry
-from tlstudio.training.spec import RunSpec, RuntimePreferences
+from tlstudio.training.spec import ChosenRecipe, RunSpec, RuntimePreferences
 
 LOPSIDED = 5.0  # largest class to smallest, from which on every class counts the same when the model is chosen
 
@@ -32,6 +32,7 @@ class RunPlan:
     plugins: dict[str, str]
     select_by: str
     inputs: run_inputs.RunInputs = dataclasses.field(default_factory=run_inputs.RunInputs)
+    recipe: ChosenRecipe | None = None
 
 
 def plan_run(
@@ -51,9 +52,11 @@ def plan_run(
     unlabelled: str = "",
     labels_per_class: int = 0,
     runs: Sequence[int] = (),
+    recipe: str = "",
 ) -> RunPlan:
     """Checks everything. ``backbone`` may name imported weights, alone or as ``backbone:name``. ``source`` and
-    ``unlabelled`` are data sets; ``teacher``: ``run:3``, a model file, or a backbone.
+    ``unlabelled`` are data sets; ``teacher``: ``run:3``, a model file, or a backbone. ``recipe``: of the method, for
+    the options that ``options`` leaves out.
 
     Raises ``UsageError`` (unknown ids, unsupported combinations), ``OptionsError``, ``DataError``, ``WeightsError``.
     """
@@ -108,25 +111,28 @@ def plan_run(
             *(registry.owner("metrics", metric.id) for metric in registry.metrics()),
         )
     }
+    resolved = weights.resolve(descriptor, weights_id or named, project=project)
+    filled = recipes.fill(chosen, recipe, recipes.facts_of(project, info, descriptor, resolved)) if recipe else None
     return RunPlan(
         dataset=info,
         backbone=descriptor,
-        weights=weights.resolve(descriptor, weights_id or named, project=project),
+        weights=resolved,
         method=chosen,
-        options=parse_options(chosen.options, options or {}),
+        options=parse_options(chosen.options, {**(filled.values if filled else {}), **(options or {})}),
         seed=seed,
         engine=engine,
         runtime=runtime or RuntimePreferences(),
         plugins={**inputs.plugins, **owners},
         select_by=select_by(task, info),
         inputs=inputs,
+        recipe=recipes.chosen_in(filled) if filled else None,
     )
 
 
 def select_by(task: TaskDescriptor, info: DatasetInfo) -> str:
-    """The task's metric; where the classes are lopsided, one that counts each of them the same."""
-    small, large = info.profile.smallest_class, info.profile.largest_class
-    lopsided = task.label == "class" and small and large > LOPSIDED * small
+    """The task's metric; where the training split's classes are lopsided, one that counts each of them the same."""
+    counts = [n for split in info.class_split_counts.values() if (n := split.get("train", 0))]
+    lopsided = task.label == "class" and counts and max(counts) > LOPSIDED * min(counts)
     return "balanced_accuracy" if lopsided else task.select_by
 
 
@@ -167,4 +173,5 @@ def spec_of(project: Project, plan: RunPlan, run_id: int) -> RunSpec:
         teacher=plan.inputs.teacher,
         teacher_sha256=plan.inputs.teacher_sha256,
         runs=plan.inputs.runs,
+        recipe=plan.recipe,
     )

@@ -1,5 +1,6 @@
 """``tlstudio find-rate | find-batch``."""
 
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -11,75 +12,54 @@ from tlstudio.cli.output import Json, follow, print_json, say, table, warn
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(find_rate)
-    app.command()(find_batch)
+    app.command(
+        "find-rate", help="Proposes a learning rate: some 100 steps at rising rates, on a copy that is thrown away."
+    )(_finder("find-rate", lambda result: None))
+    app.command(
+        "find-batch",
+        help="Proposes a batch size: doubled until memory ends, or no more samples a second come of it. On a copy.",
+    )(_finder("find-batch", _sizes))
 
 
-def find_rate(
-    path: ProjectPath,
-    dataset: o.Dataset,
-    backbone: o.Backbone,
-    method: o.Method,
-    weights: o.Weights = "",
-    set_: o.Set = None,
-    seed: o.Seed = 0,
-    device: o.Device = "auto",
-    precision: o.Precision = "auto",
-    workers: o.Workers = -1,
-    source: o.Source = "",
-    teacher: o.Teacher = "",
-    unlabelled: o.Unlabelled = "",
-    labels_per_class: o.LabelsPerClass = 0,
-    from_run: o.FromRun = "",
-    json: Json = False,
-) -> int:
-    """Proposes a learning rate: some 100 steps at rising rates, on a copy that is thrown away."""
-    request = _request(
-        path, dataset=dataset, backbone=backbone, method=method, weights=weights, settings=set_, seed=seed,
-        device=device, precision=precision, workers=workers, source=source, teacher=teacher, unlabelled=unlabelled,
-        labels_per_class=labels_per_class, from_run=from_run,
-    )  # fmt: skip
-    found = follow(jobs.start("find-rate", request))
-    if json:
-        print_json(found.result)
-    elif found.status == "finished":
-        _report(found.result)
-    return 0 if found.status == "finished" else 3
+def _finder(job: str, details: Callable[[dict[str, Any]], None]) -> Callable[..., int]:
+    """The command that starts ``job`` and shows what it proposes, after ``details`` of its own."""
+
+    def find(
+        path: ProjectPath,
+        dataset: o.Dataset,
+        backbone: o.Backbone,
+        method: o.Method,
+        weights: o.Weights = "",
+        set_: o.Set = None,
+        seed: o.Seed = 0,
+        device: o.Device = "auto",
+        precision: o.Precision = "auto",
+        workers: o.Workers = -1,
+        source: o.Source = "",
+        teacher: o.Teacher = "",
+        unlabelled: o.Unlabelled = "",
+        labels_per_class: o.LabelsPerClass = 0,
+        from_run: o.FromRun = "",
+        json: Json = False,
+    ) -> int:
+        request = _request(
+            path, dataset=dataset, backbone=backbone, method=method, weights=weights, settings=set_, seed=seed,
+            device=device, precision=precision, workers=workers, source=source, teacher=teacher, unlabelled=unlabelled,
+            labels_per_class=labels_per_class, from_run=from_run,
+        )  # fmt: skip
+        found = follow(jobs.start(job, request))
+        if json:
+            print_json(found.result)
+        elif found.status == "finished":
+            details(found.result)
+            _report(found.result)
+        return 0 if found.status == "finished" else 3
+
+    return find
 
 
-def find_batch(
-    path: ProjectPath,
-    dataset: o.Dataset,
-    backbone: o.Backbone,
-    method: o.Method,
-    weights: o.Weights = "",
-    set_: o.Set = None,
-    seed: o.Seed = 0,
-    device: o.Device = "auto",
-    precision: o.Precision = "auto",
-    workers: o.Workers = -1,
-    source: o.Source = "",
-    teacher: o.Teacher = "",
-    unlabelled: o.Unlabelled = "",
-    labels_per_class: o.LabelsPerClass = 0,
-    from_run: o.FromRun = "",
-    json: Json = False,
-) -> int:
-    """Proposes a batch size: doubled until memory ends, or no more samples a second come of it. On a copy."""
-    request = _request(
-        path, dataset=dataset, backbone=backbone, method=method, weights=weights, settings=set_, seed=seed,
-        device=device, precision=precision, workers=workers, source=source, teacher=teacher, unlabelled=unlabelled,
-        labels_per_class=labels_per_class, from_run=from_run,
-    )  # fmt: skip
-    found = follow(jobs.start("find-batch", request))
-    result = found.result
-    if json:
-        print_json(result)
-    elif found.status == "finished":
-        rows = zip(result["sizes"], result["samples_per_second"], strict=True)
-        table(rows, ("batch", "samples/s"))
-        _report(result)
-    return 0 if found.status == "finished" else 3
+def _sizes(result: dict[str, Any]) -> None:
+    table(zip(result["sizes"], result["samples_per_second"], strict=True), ("batch", "samples/s"))
 
 
 def _request(path: ProjectPath, **chosen: Any) -> dict[str, Any]:

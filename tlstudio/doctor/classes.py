@@ -31,7 +31,7 @@ def _unequal(case: Case) -> list[Finding]:
     small, large = by_size[0][1], by_size[-1][1]
     listed = [item(label=name, note=case.count(number).rpartition(" ")[0], score=1 / (1 + number))
               for name, number in by_size]  # fmt: skip
-    if small and large / small >= LOPSIDED:
+    if small and large / small > LOPSIDED:
         sentence = (
             f"The largest class has {large / small:.1f} times as many {case.several} as the smallest ({large:,} and "
             f"{small:,}); look at balanced accuracy rather than at accuracy."

@@ -102,7 +102,7 @@ class MainWindow(QMainWindow):
             self._on_project_left()
 
     def show_palette(self) -> None:
-        PalettePopup(list(self.actions_by_id.values()), self).popup()
+        PalettePopup(list(self.actions_by_id.values()), self).popup_over_window()
 
     def show_help(self) -> None:
         self.session.say("neutral", self.pages.help_text())

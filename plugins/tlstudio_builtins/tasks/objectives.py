@@ -50,8 +50,8 @@ class ClassObjective(_Objective):
             if self.imbalance != "none":
                 self.notes = (
                     f"The largest class has {ratio:.1f} times as many training samples as the smallest: the logits are "
-                    "adjusted by the classes' frequencies, so that rare classes count as much as frequent ones. The "
-                    "best model is chosen by balanced accuracy. Set 'imbalance' to change that.",
+                    "adjusted by the classes' frequencies, so that rare classes count as much as frequent ones. Set "
+                    "'imbalance' to change that.",
                 )
         if self.imbalance not in ("none", "logit-adjustment", "class-balanced", "focal"):
             self.notes = (f"'{self.imbalance}' is for several labels a sample; class-balanced weights are used.",)

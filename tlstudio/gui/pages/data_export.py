@@ -9,37 +9,30 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QRadioButton, QVBoxLayout, QWidget
 
 from tlstudio.gui import text
-from tlstudio.gui.pages.data_fields import add_row, form_layout, mark, narrow
-from tlstudio.gui.pages.data_view import DataView
+from tlstudio.gui.pages.data_fields import add_row, form_layout, mark
+from tlstudio.gui.pages.data_job import DataJobView
 from tlstudio.gui.session import Session
-from tlstudio.gui.widgets.job_panel import JobPanel
-from tlstudio.gui.widgets.kit import Banner, Card, button, muted_label, primary_button, scrolled, small_label
+from tlstudio.gui.widgets.kit import Card, button, muted_label, primary_button, small_label
 
 if TYPE_CHECKING:
     from tlstudio.project import DatasetInfo
 
 
-class ExportDataView(DataView):
+class ExportDataView(DataJobView):
     """By the job ``export-data``. ``exported`` carries the folder."""
 
     exported = Signal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
-        self._seen: tuple[object, ...] = ()
         self._out = ""
         self._choices: dict[str, QRadioButton] = {}
-        area, whole = scrolled()
-        self.layout_.addWidget(area)
-        column = narrow(whole)
-        self.banner = Banner()
         self.banner.triggered.connect(self._on_open)
-        column.addWidget(self.banner)
         formats = Card("In which form")
         self._formats = QVBoxLayout()
         self._formats.setSpacing(4)
         formats.body.addLayout(self._formats)
-        column.addWidget(formats)
+        self.column.addWidget(formats)
         target = Card("Where to")
         self.folder = QLineEdit()
         self.folder.setAccessibleName("Folder to write into")
@@ -65,26 +58,15 @@ class ExportDataView(DataView):
         last.addStretch(1)
         last.addWidget(self.go)
         target.body.addLayout(last)
-        column.addWidget(target)
-        self.job = JobPanel("Writing")
-        self.job.finished.connect(self._on_written)
-        self.job.stopped.connect(self._on_stopped)
-        self.job.failed.connect(self._on_failed)
-        self.job.hide()
-        column.addWidget(self.job)
-        whole.addStretch(1)
+        self.column.addWidget(target)
+        self.add_job("Writing", "Stopped. What was written so far is in the folder.")
 
     # ---- from outside
 
     def show_dataset(self, dataset: "DatasetInfo") -> None:
         super().show_dataset(dataset)
-        seen = (self.project_path, dataset.id)
-        if seen != self._seen:
-            self._seen = seen
-            self.banner.set("")
+        if self.is_another(dataset):
             self._fill(dataset)
-            if not self.job.busy:
-                self.job.hide()
             if self.session.project is not None:
                 self.folder.setText(str(self.session.project.path.parent / f"{dataset.name}-export"))
         self._update()
@@ -108,10 +90,7 @@ class ExportDataView(DataView):
         self._out = self.folder.text().strip()
         arguments = {"project": self.project_path, "dataset": self.dataset.name, "format": self.format,
                      "out": self._out}  # fmt: skip
-        self.banner.set("")
-        self.go.setEnabled(False)
-        self.job.begin(f"Writing {self.dataset.name}")
-        self.job.follow(self.session.start_job("export-data", arguments, self.job.on_event))
+        self.start("export-data", f"Writing {self.dataset.name}", arguments)
 
     # ---- inside
 
@@ -186,27 +165,12 @@ class ExportDataView(DataView):
         if chosen:
             self.folder.setText(chosen)
 
-    @Slot(dict)
-    def _on_written(self, result: dict[str, Any]) -> None:
-        self.job.hide()
+    def done(self, result: dict[str, Any]) -> None:
         count = text.plural(int(result.get("items", 0)), "item")
         self.banner.set(f"{count} were written to {self._out}.", "ok", "Open the folder")
-        self._update()
         self.problem.hide()
         mark(self.folder, False)
         self.exported.emit(self._out)
-
-    @Slot()
-    def _on_stopped(self) -> None:
-        self.job.hide()
-        self._update()
-        self.banner.set("Stopped. What was written so far is in the folder.", "neutral")
-
-    @Slot(str)
-    def _on_failed(self, sentence: str) -> None:
-        self.job.hide()
-        self._update()
-        self.banner.set(sentence, "error")
 
     @Slot()
     def _on_open(self) -> None:

@@ -7,12 +7,10 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from tlstudio.gui import text
-from tlstudio.gui.pages.data_fields import narrow
+from tlstudio.gui.pages.data_job import DataJobView
 from tlstudio.gui.pages.data_splits import SplitForm
-from tlstudio.gui.pages.data_view import DataView
 from tlstudio.gui.session import Session
-from tlstudio.gui.widgets.job_panel import JobPanel
-from tlstudio.gui.widgets.kit import Banner, Card, muted_label, primary_button, scrolled, small_label
+from tlstudio.gui.widgets.kit import Card, muted_label, primary_button, small_label
 from tlstudio.gui.widgets.split_bar import SplitBar
 
 if TYPE_CHECKING:
@@ -21,25 +19,19 @@ if TYPE_CHECKING:
 _NAMES = 500
 
 
-class ResplitView(DataView):
+class ResplitView(DataJobView):
     """By the job ``resplit``. ``split_anew`` when there is a new revision."""
 
     split_anew = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
-        self._seen: tuple[object, ...] = ()
-        area, whole = scrolled()
-        self.layout_.addWidget(area)
-        column = narrow(whole)
-        self.banner = Banner()
-        column.addWidget(self.banner)
         now = Card("As it is split now")
         self.bar = SplitBar()
         self.note = small_label()
         now.body.addWidget(self.bar)
         now.body.addWidget(self.note)
-        column.addWidget(now)
+        self.column.addWidget(now)
         card = Card("Split anew")
         self.splits = SplitForm(source=False)
         self.splits.changed.connect(self._update)
@@ -52,14 +44,8 @@ class ResplitView(DataView):
         row.addWidget(small_label("A new revision: runs keep theirs, and you can go back."), 1)
         row.addWidget(self.go)
         card.body.addLayout(row)
-        column.addWidget(card)
-        self.job = JobPanel("Splitting")
-        self.job.finished.connect(self._on_split)
-        self.job.stopped.connect(self._on_stopped)
-        self.job.failed.connect(self._on_failed)
-        self.job.hide()
-        column.addWidget(self.job)
-        whole.addStretch(1)
+        self.column.addWidget(card)
+        self.add_job("Splitting", "Stopped; the splits are as they were.")
 
     # ---- from outside
 
@@ -68,15 +54,9 @@ class ResplitView(DataView):
         self.bar.show_counts(dataset.split_counts)
         self.note.setText(dataset.split_note)
         project = self.session.project
-        seen = (project.path if project else None, dataset.id)
-        if seen != self._seen:
-            self._seen = seen
-            self.banner.set("")
-            if not self.job.busy:
-                self.job.hide()
-            if project is not None:
-                name = dataset.name
-                self.session.background.submit(lambda: (name, *_read_names(project, name)), self._on_names)
+        if self.is_another(dataset) and project is not None:
+            name = dataset.name
+            self.session.background.submit(lambda: (name, *_read_names(project, name)), self._on_names)
         self._update()
 
     def command(self) -> str:
@@ -88,12 +68,8 @@ class ResplitView(DataView):
     def begin(self) -> None:
         if self.dataset is None or self.job.busy or self.splits.problem():
             return
-        chosen = self.splits.arguments()
-        self.banner.set("")
-        self.go.setEnabled(False)
-        self.job.begin(f"Splitting {self.dataset.name}")
-        arguments = {"project": self.project_path, "dataset": self.dataset.name, **chosen}
-        self.job.follow(self.session.start_job("resplit", arguments, self.job.on_event))
+        arguments = {"project": self.project_path, "dataset": self.dataset.name, **self.splits.arguments()}
+        self.start("resplit", f"Splitting {self.dataset.name}", arguments)
 
     # ---- inside
 
@@ -104,7 +80,7 @@ class ResplitView(DataView):
             self.splits.show_columns(columns)
 
     @Slot()
-    def _update(self) -> None:
+    def _update(self, *_changed: object) -> None:
         problem = self.splits.problem()
         self.go.setEnabled(not problem and not self.job.busy)
         self.go.setToolTip(problem)
@@ -114,10 +90,7 @@ class ResplitView(DataView):
         self.sentence.style().polish(self.sentence)
         self.command_changed.emit(self.command())
 
-    @Slot(dict)
-    def _on_split(self, result: dict[str, Any]) -> None:
-        self.job.hide()
-        self.go.setEnabled(True)
+    def done(self, result: dict[str, Any]) -> None:
         moved = text.plural(int(result["changed"]), "item")
         warnings = " ".join(result.get("warnings", ())[:3])
         self.banner.set(
@@ -125,18 +98,6 @@ class ResplitView(DataView):
         )
         self.session.refresh_datasets()
         self.split_anew.emit()
-
-    @Slot()
-    def _on_stopped(self) -> None:
-        self.job.hide()
-        self.go.setEnabled(True)
-        self.banner.set("Stopped; the splits are as they were.", "neutral")
-
-    @Slot(str)
-    def _on_failed(self, sentence: str) -> None:
-        self.job.hide()
-        self.go.setEnabled(True)
-        self.banner.set(sentence, "error")
 
 
 def _read_names(project: "Project", dataset: str) -> tuple[list[str], list[str]]:

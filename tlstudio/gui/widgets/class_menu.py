@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Sequence
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QListWidgetItem, QWidget
+
+from tlstudio.gui.widgets.list_popup import ListPopup
 
 _LISTED = 200
 _NEW = Qt.ItemDataRole.UserRole + 1
 
 
-class ClassMenu(QFrame):
+class ClassMenu(ListPopup):
     """``picked`` carries a class, ``new_picked`` the name of one to be made. Closes itself."""
 
     picked = Signal(str)
@@ -19,43 +20,12 @@ class ClassMenu(QFrame):
     def __init__(
         self, names: Sequence[str], keys: str, chosen: Collection[str], noun: str, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent, Qt.WindowType.Popup)
-        self.setObjectName("card")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        super().__init__(f"Find a {noun}, or type a new one…", f"Name of a {noun}", f"Every {noun}", parent)
         self._names, self._keys, self._chosen, self._noun = names, keys, chosen, noun
-        column = QVBoxLayout(self)
-        column.setContentsMargins(10, 10, 10, 10)
-        self.field = QLineEdit()
-        self.field.setPlaceholderText(f"Find a {noun}, or type a new one…")
-        self.field.setAccessibleName(f"Name of a {noun}")
-        self.field.textChanged.connect(self._fill)
-        self.field.returnPressed.connect(self._run)
-        self.field.installEventFilter(self)
-        self.list = QListWidget()
-        self.list.setAccessibleName(f"Every {noun}")
-        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.itemClicked.connect(self._run)
-        column.addWidget(self.field)
-        column.addWidget(self.list)
         self._fill("")
         self.setFixedSize(320, min(340, 92 + 34 * max(2, len(names) + 1)))
-
-    def popup(self, place: QPoint) -> None:
-        self.move(place)
-        screen = self.screen().availableGeometry()
-        self.move(min(place.x(), screen.right() - self.width()), min(place.y(), screen.bottom() - self.height()))
-        self.show()
-        self.field.setFocus()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
-            if step and self.list.count():
-                self.list.setCurrentRow((self.list.currentRow() + step) % self.list.count())
-                return True
-        return super().eventFilter(watched, event)
 
     @Slot(str)
     def _fill(self, text: str) -> None:

@@ -2,17 +2,22 @@
 
     xvfb-run -a -s "-screen 0 1440x900x24" python docs/screenshots.py [PROJECT] [--out docs/images] [--size 1440x900]
 
-Without a project the demo's is made first (two to three minutes). A project that is given is opened as it is.
+Without a project the demo's is made first, with a comparison, a measured robustness and a run that waits for its new
+labels to be looked at (some ten minutes). A project that is given is opened as it is.
 """
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 THEMES = ("light", "dark")
+COMPARED = ("feature-extraction", "fine-tuning", "bias-tuning", "lora")
+VIEWS = {"robustness": "robustness"}  # names of pictures, and which part of the results they show
+REVIEW = "review"  # the page of a run that waits
 
 
 def main() -> int:
@@ -40,6 +45,15 @@ def make_demo(project: Path) -> Path:
     for event in jobs.start("demo", {"project": str(project)}):
         if isinstance(event, Failed):
             sys.exit(event.sentence)
+    short = [word for method in COMPARED[1:] for word in ("--set", f"{method}.epochs=4")]
+    few = ["--dataset", "digits", "--backbone", "glyphnet", "--labels-per-class", "5"]
+    labels = ["--method", "self-training", "--set", "train=head", "--set", "threshold=0.9", "--set", "review=true"]
+    for words in (
+        ["compare", str(project), *few, "--methods", ",".join(COMPARED), "--seeds", "0,1", *short],
+        ["robustness", str(project), "2", "--samples", "50"],
+        ["train", str(project), *few, *labels],
+    ):
+        subprocess.run([sys.executable, "-m", "tlstudio", *words], check=False)
     return project
 
 
@@ -47,6 +61,7 @@ def photograph(project: Path, out: Path, size: tuple[int, int], wanted: list[str
     from PySide6.QtWidgets import QApplication
 
     from tlstudio.gui import app
+    from tlstudio.gui.interrupted import InterruptedPanel
     from tlstudio.gui.page_table import PAGES
     from tlstudio.gui.session import Session
     from tlstudio.settings import Settings
@@ -60,21 +75,43 @@ def photograph(project: Path, out: Path, size: tuple[int, int], wanted: list[str
     session.load_registry()
     session.open_project(project)
     settle(session)
+    window.findChild(InterruptedPanel).dismiss.click()
     finished = [run.id for run in session.runs if run.state == "finished"]
-    if finished:
-        session.select_run(finished[-1])
+    waiting = [run.id for run in session.runs if run.state == "parked"]
+    tuned = [run.id for run in session.runs if run.id in finished and run.method == "fine-tuning"] or finished
+    names = [*(row.id for row in PAGES), *VIEWS, *([REVIEW] if waiting else [])]
     made = 0
     for theme in THEMES:
         follower.set_theme(theme)
-        for row in PAGES:
-            if wanted and row.id not in wanted:
-                continue
-            window.show_page(row.id)
+        for name in [name for name in names if not wanted or name in wanted]:
+            chosen = waiting[-1:] if name == REVIEW else tuned[:1]
+            if chosen:
+                session.select_run(chosen[0])
+            window.show_page("results" if name in VIEWS else "run" if name == REVIEW else name)
             settle(session)
-            window.grab().save(str(out / f"{row.id.replace('_', '-')}-{theme}.png"))
+            settle(session, arrange(window, name))
+            window.grab().save(str(out / f"{name.replace('_', '-')}-{theme}.png"))
             made += 1
     session.shutdown()
     return made
+
+
+def arrange(window, name: str) -> int:  # type: ignore[no-untyped-def]  # a script
+    """What a user would have done before he looks; for how long to wait then, in milliseconds."""
+    if name in (*VIEWS, "results"):
+        page = window.pages.page("results")
+        page.segments.picked.emit(VIEWS.get(name, "predictions"))
+        if page.body.matrix.isVisible():
+            page.body.matrix.choose(0, 0)
+    if name == "train":
+        window.pages.page("train").methods.select("fine-tuning")
+    if name == "try":
+        page, project = window.pages.page("try"), window.session.project
+        dataset = window.session.dataset()
+        if dataset is not None and not page.list.guesses.guesses:
+            page.add_samples(project.manifest(dataset.name).splits["test"].paths[:5])
+        return 30_000  # a process starts, and reads the model
+    return 1500
 
 
 def settle(session, patience_ms: int = 1500) -> None:  # type: ignore[no-untyped-def]  # a script

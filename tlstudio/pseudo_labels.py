@@ -78,7 +78,7 @@ def vetoed_or_park(run_dir: Path, number: int) -> frozenset[int]:
         what = "sample was" if accepted == 1 else "samples were"
         raise Parked(
             f"Round {number} is to be looked at: {accepted:,} {what} given a label. Strike out what is wrong, on the "
-            "page of the run or with 'tlstudio pseudo-labels', and let it go on.",
+            "page of the run or with 'tlstudio pseudo-labels'; resuming the run takes the others as they are.",
             REASON,
         )
     return struck
@@ -122,6 +122,21 @@ def veto(run_dir: Path, items: Iterable[int], number: int = 0) -> Round:
         raise UsageError(f"Item {strange[0]} is none of those that were accepted in round {found.number}.")
     _write(_veto_file(run_dir, found.number), {"schema_version": _SCHEMA_VERSION, "items": sorted(struck)})
     return dataclasses.replace(found, vetoed=frozenset(struck))
+
+
+def take(run_dir: Path) -> Round | None:
+    """Resuming a run says that it may go on: of the round that waits nothing more is struck out. ``None`` where none
+    waits; otherwise it, as it is now.
+    """
+    return None if waiting(run_dir) is None else veto(run_dir, ())
+
+
+def taken(found: Round) -> str:
+    """A sentence on what :func:`take` has done."""
+    if not found.accepted:
+        return f"Round {found.number} is looked at: no sample was given a label in it."
+    labels = "its label is" if len(found.accepted) == 1 else f"all its {len(found.accepted):,} labels are"
+    return f"Round {found.number} is taken as it is: {labels} learnt from, since none was struck out."
 
 
 def samples_of(project: "Project", run_id: int, ids: Sequence[int]) -> "dict[int, tuple[DatasetInfo, Item]]":

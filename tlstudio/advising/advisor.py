@@ -57,9 +57,10 @@ def advise(
     if not known.machine.gpu and guess.seconds > PATIENCE_S and method.id not in _PROBE:
         probe = _usable(registry, known, _PROBE)
         if probe is not None:
-            reasons.append(
+            reasons.insert(
+                0,
                 f"{method.title} would take {'roughly' if guess.rough else 'about'} {duration(guess.seconds)} on "
-                f"{known.machine.words}, {guess.source}; begin with {probe.title}, which takes one pass."
+                f"{known.machine.words}, {guess.source}; begin with {probe.title}, which takes one pass.",
             )
             method, inputs, options = probe, {}, {}
             guess = estimating.estimate(known.info, descriptor, method, {}, known.runs, device)
@@ -227,7 +228,10 @@ def _alternatives(registry: Registry, known: Situation, chosen: MethodDescriptor
         add(("joint",), f"Together with '{source.name}': the same classes, {count:,} items.")
     if known.others:
         other = max(known.others, key=lambda one: one.split_counts.get("train", 0))
-        add(("cam-transfer",), f"From another modality: '{other.name}', {other.profile.items:,} items.")
+        add(
+            ("cam-transfer",),
+            f"From another modality: '{other.name}', {other.profile.items:,} items; look at its controls.",
+        )
     if known.labels >= FEW or not known.per_class:
         add(_PROBE, "As the baseline: one pass over the data, then seconds.")
     else:

@@ -63,6 +63,7 @@ from tlstudio.api.phases import (
     StepState,
     Stream,
 )
+from tlstudio.api.recipe import Recipe, RecipeFacts
 from tlstudio.api.task import Objective, Task, TaskDescriptor, TaskInfo
 from tlstudio.api.tools import Outputs, Tools
 
@@ -116,6 +117,8 @@ __all__ = [
     "Preprocessing",
     "ProjectError",
     "RawItem",
+    "Recipe",
+    "RecipeFacts",
     "RelabellingMethod",
     "RowsMethod",
     "Sampler",

@@ -8,6 +8,7 @@ from tlstudio.api.backbone import BackboneDescriptor, Preprocessing
 from tlstudio.api.descriptors import DatasetProfile, Descriptor
 from tlstudio.api.options import Options
 from tlstudio.api.phases import Batch, Phase, SolveData, StepOutput, StepState, Stream
+from tlstudio.api.recipe import Recipe
 from tlstudio.api.tools import Outputs, Tools
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class MethodDescriptor(Descriptor):
 
     ``needs``: what a run must be given; ``takes``: what it may be given too. ``same_classes``: the source's classes
     must be the target's. ``target_labels``: false where the target's training labels are hidden (targets -1).
-    ``modalities_of_source``: empty: that of the target.
+    ``modalities_of_source``: empty: that of the target. ``recipes``: published sets of values for its options.
     """
 
     formula: str = ""
@@ -196,3 +197,4 @@ class MethodDescriptor(Descriptor):
     same_classes: bool = False
     target_labels: bool = True
     modalities_of_source: tuple[str, ...] = ()
+    recipes: tuple[Recipe, ...] = ()

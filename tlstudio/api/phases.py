@@ -53,18 +53,24 @@ class Stream:
 
 @dataclasses.dataclass(frozen=True)
 class ParameterGroup:
-    """Names (of ``build()``'s parameters) that share a learning rate. What no group names stays frozen."""
+    """Names (of ``build()``'s parameters) that share a learning rate. What no group names stays frozen.
+
+    ``growth``: the rate is multiplied by it after each epoch of the phase, until it is ``most`` times ``lr``.
+    """
 
     name: str
     parameters: tuple[str, ...]
     lr: float
     weight_decay: float = 0.0
+    growth: float = 1.0
+    most: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Optimizer:
     kind: Literal["sgd", "adamw"] = "adamw"
-    momentum: float = 0.9  # sgd, Nesterov
+    momentum: float = 0.9  # sgd
+    nesterov: bool = True  # sgd
     betas: tuple[float, float] = (0.9, 0.999)  # adamw
 
 
@@ -73,11 +79,15 @@ class Schedule:
     """Factor on every group's learning rate: linear warm-up over ``warmup`` (share of the phase), then the shape.
 
     ``inverse``: (1 + 10 p)^-0.75 with p the share of what follows the warm-up (Ganin et al. 2016, section 5.2.2).
+    ``one-cycle``: half a cosine from ``start`` up to 1 over ``warmup``, then one down to ``floor`` (Smith and Topin
+    2017, as in fastai). ``steps``: a tenth from each of ``drops`` on (shares of the whole phase).
     """
 
-    kind: Literal["constant", "cosine", "inverse"] = "cosine"
+    kind: Literal["constant", "cosine", "inverse", "one-cycle", "steps"] = "cosine"
     warmup: float = 0.0
     floor: float = 0.0
+    start: float = 0.0
+    drops: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

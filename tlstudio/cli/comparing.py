@@ -30,7 +30,10 @@ Set = Annotated[
 ]
 Train = Annotated[bool, typer.Option("--train/--queue", help="Train at once, or line up only.")]
 Check = Annotated[bool, typer.Option("--check", help="Only say what would be trained, and about how long it takes.")]
-By = Annotated[str, typer.Option("--by", help="What the pick is cheap by: time, parameters, size, latency.")]
+By = Annotated[
+    str,
+    typer.Option("--by", help="What the pick is cheap by: time, parameters, size, latency; score: the best itself."),
+]
 Batch = Annotated[int, typer.Option("--batch", help="The runs of an earlier comparison: the number of its first.")]
 Measure = Annotated[bool, typer.Option("--measure/--no-measure", help="Measure what was not yet: latency, parameters.")]
 

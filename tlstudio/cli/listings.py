@@ -30,6 +30,8 @@ def _lister(kind: str) -> Any:
             return
         for d in descriptors:
             say(f"{d.id}\n    {d.description}")
+            for recipe in d.recipes if isinstance(d, MethodDescriptor) else ():
+                say(f"    --recipe {recipe.id}\n        {recipe.description}")
         for problem in found.problems:
             say(f"! {problem.sentence}")
 
@@ -46,6 +48,9 @@ def _as_dict(descriptor: Descriptor, plugin: str) -> dict[str, Any]:
     if isinstance(descriptor, MethodDescriptor):
         entry |= {"formula": descriptor.formula, "source": descriptor.source}
         entry |= {"needs": list(descriptor.needs), "takes": list(descriptor.takes)}
+        entry["recipes"] = [
+            {"id": r.id, "title": r.title, "description": r.description, "source": r.source} for r in descriptor.recipes
+        ]
     if isinstance(descriptor, MetricDescriptor):
         entry |= {"higher_is_better": descriptor.higher_is_better, "bounds": descriptor.bounds}
     if descriptor.options.model_fields:

@@ -9,7 +9,6 @@ from typer.core import TyperGroup
 from tlstudio import locks, run_queue
 from tlstudio.api.errors import UsageError
 from tlstudio.api.events import Failed, Finished
-from tlstudio.api.options import parse_settings
 from tlstudio.cli import run_options as o
 from tlstudio.cli.common import ProjectPath, RunId, opened, registry, run_as_dict
 from tlstudio.cli.output import Display, Json, interruptible, print_json, say, table, warn
@@ -45,6 +44,7 @@ def add(
     backbone: o.Backbone = "",
     method: o.Method = "",
     weights: o.Weights = "",
+    recipe: o.Recipe = "",
     set_: o.Set = None,
     sweep: Annotated[
         list[str] | None, typer.Option("--sweep", metavar="KEY=A,B,...", help="A run for each value; repeatable.")
@@ -76,15 +76,14 @@ def add(
         ]:
             raise UsageError(f"{', '.join(missing)} is missing. Say what to train, or which run goes on: --run N.")
         request = o.request(
-            known, dataset=dataset, backbone=backbone, method=method, weights=weights, settings=set_,
+            known, dataset=dataset, backbone=backbone, method=method, weights=weights, settings=set_, recipe=recipe,
             engine=engine, device=device, precision=precision, workers=workers, beside=beside, source=source,
             teacher=teacher, unlabelled=unlabelled, labels_per_class=labels_per_class, from_run=from_run,
         )  # fmt: skip
         del request["options"]
         swept = _swept(sweep or [])
-        described = known.method(method).options
         options = [
-            parse_settings(described, [*(set_ or ()), *(f"{k}={v}" for k, v in chosen.items())]).model_dump()
+            o.options(known, method, [*(set_ or ()), *(f"{k}={v}" for k, v in chosen.items())], recipe)
             for chosen in run_queue.combinations({}, swept)
         ]
         made = run_queue.sweep(project, known, options=options, seeds=seeds_of(seeds), **request)

@@ -37,14 +37,32 @@ def rank(path: ProjectPath, dataset: Dataset, backbones: Backbones = "", json: J
                 row.key,
                 _with_spread(row.probe, row.probe_sd),
                 _with_spread(row.neighbours, row.neighbours_sd),
-                "–" if row.logme is None else f"{row.logme:.3f}",
-                "–" if row.h_score is None else f"{row.h_score:.2f}",
+                _plain(row.logme, 3),
+                _plain(row.h_score, 2),
+                _plain(row.transrate, 1),
+                _plain(row.leep, 3),
+                _plain(row.nce, 3),
                 row.seconds,
             )
             for row in found.rows
         ],
-        ("backbone", f"probe ({found.metric})", "neighbours", "LogME", "H-score", "seconds"),
+        (
+            "backbone",
+            f"probe ({found.metric})",
+            "neighbours",
+            "LogME",
+            "H-score",
+            "TransRate",
+            "LEEP",
+            "NCE",
+            "seconds",
+        ),
     )
+    for row in found.rows:
+        if row.no_source:
+            say(f"No LEEP and NCE of {row.key}: {row.no_source}")
+        if row.caution:
+            say(f"{row.key}: {row.caution}")
     for sentence in found.left_out:
         say(f"Left out: {sentence}")
     level = _level(found)
@@ -52,6 +70,10 @@ def rank(path: ProjectPath, dataset: Dataset, backbones: Backbones = "", json: J
         say(f"Within one standard deviation of the first, and so not told apart: {', '.join(level)}.")
     say(f"{found.items:,} training items, {found.folds} folds, ± the standard deviation over them.")
     return 0
+
+
+def _plain(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _with_spread(value: float | None, spread: float | None) -> str:

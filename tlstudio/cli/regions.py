@@ -37,8 +37,13 @@ def region(
         entry = done.result["regions"][0]
         answer, led = entry["answer"], entry["led_by"][0]
         named = answer.get("class") or ", ".join(answer.get("labels", [])) or "none"
+        labels = entry.get("labels", [])
+        whose = next((f" of {one['label']}" for one in labels if one["out"] == entry["out"]), "")
         say(
             f"{named}, from {100 * entry['share']:.0f} % of what the network sees; the target network alone says "
-            f"{led['class']} ({100 * led['probability']:.1f} %). The region is in {entry['out']}."
+            f"{led['class']} ({100 * led['probability']:.1f} %). The region{whose} is in {entry['out']}."
         )
+        for one in labels:
+            if one["out"] != entry["out"]:
+                say(f"The region of {one['label']} is in {one['out']}.")
     return 0 if done.status == "finished" else 3

@@ -1,5 +1,6 @@
 """What 'train' and 'queue add' ask about a run, and what becomes of it."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import typer
@@ -22,6 +23,9 @@ Weights = Annotated[
     str, typer.Option("--weights", help="Of the backbone; 'none': random; 'run:7': what run 7 has trained.")
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the method.")]
+Recipe = Annotated[
+    str, typer.Option("--recipe", help="Of the method, see 'tlstudio methods': its values for all options not set.")
+]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
 Engine = Annotated[str, typer.Option("--engine", help="One of 'tlstudio engines'.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
@@ -53,6 +57,7 @@ def request(
     workers: int,
     beside: bool,
     from_run: str = "",
+    recipe: str = "",
     **rest: Any,
 ) -> dict[str, Any]:
     """Arguments of ``runs.create_run``. Raises ``UsageError``, ``OptionsError``."""
@@ -67,9 +72,16 @@ def request(
         "runs": tuple(int(number) for number in numbers),
         "method": method,
         "weights_id": weights,
-        "options": parse_settings(registry.method(method).options, settings or ()).model_dump(),
+        "recipe": recipe,
+        "options": options(registry, method, settings, recipe),
         "runtime": RuntimePreferences(device=device, precision=chosen, workers=workers, beside=beside),
     }
+
+
+def options(registry: Registry, method: str, settings: Sequence[str] | None, recipe: str = "") -> dict[str, Any]:
+    """Every option of the method; with a recipe those alone that were set."""
+    parsed = parse_settings(registry.method(method).options, settings or ())
+    return parsed.model_dump(exclude_unset=bool(recipe))
 
 
 def conclude(project: Project, run_id: int, done: Finished, json: bool) -> int:

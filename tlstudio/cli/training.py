@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from tlstudio import jobs
+from tlstudio import jobs, pseudo_labels
 from tlstudio.api.events import Continued
 from tlstudio.cli import run_options as o
 from tlstudio.cli.commanding import ANSWER_S
 from tlstudio.cli.common import ProjectPath, RunId, opened, registry
-from tlstudio.cli.output import Json, follow, print_json, say
+from tlstudio.cli.output import Json, follow, print_json, say, warn
 from tlstudio.project import Project
 
 
@@ -25,6 +25,7 @@ def train(
     backbone: o.Backbone,
     method: o.Method,
     weights: o.Weights = "",
+    recipe: o.Recipe = "",
     set_: o.Set = None,
     seed: o.Seed = 0,
     engine: o.Engine = "local",
@@ -52,6 +53,7 @@ def train(
         method=method,
         weights=weights,
         settings=set_,
+        recipe=recipe,
         engine=engine,
         device=device,
         precision=precision,
@@ -85,7 +87,10 @@ def resume(
     ] = False,
     json: Json = False,
 ) -> int:
-    """Lets a run go on: one that holds at once, a parked, stopped or failed one from its last checkpoint."""
+    """Lets a run go on: one that holds at once, a parked, stopped or failed one from its last checkpoint.
+
+    Of one that waits with new labels for its user, those that were not struck out are taken.
+    """
     from tlstudio import resuming
 
     with opened(path) as project:
@@ -94,6 +99,8 @@ def resume(
             return _go_on(project, run, json)
         known = registry()
         resuming.check_resume(project, known, run, insist)
+        if looked := pseudo_labels.take(project.run(run).dir):
+            warn(pseudo_labels.taken(looked))
         done = follow(jobs.start_run(project, run, known), ended_by_system="park")
         return o.conclude(project, run, done, json)
 

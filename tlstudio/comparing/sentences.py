@@ -1,6 +1,7 @@
 """What a comparison comes to: two sentences, by a rule that is said."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -9,13 +10,22 @@ from tlstudio.comparing.table import Row, Table
 from tlstudio.estimating import duration
 
 _MARGIN = 0.05  # of a share; of other metrics twice as much of the best value
-Cost = Literal["time", "parameters", "size", "latency"]
+Cost = Literal["time", "parameters", "size", "latency", "score"]
 COSTS: dict[str, tuple[str, Callable[[Row], float | None]]] = {
     "time": ("training time", lambda row: row.seconds),
     "parameters": ("parameters trained", lambda row: row.cost.trained if row.cost else None),
     "size": ("size of the model", lambda row: row.model_bytes),
     "latency": ("latency", lambda row: row.cost.latency_ms if row.cost else None),
+    "score": ("score", lambda _row: 0.0),  # nothing counts but the mean: that of the best
 }
+GOALS = {
+    "time": "quickest to train",
+    "parameters": "fewest trained parameters",
+    "size": "smallest model",
+    "latency": "fastest prediction",
+    "score": "best score, at any price",
+}
+"""What each of ``COSTS`` aims at, as people choose it; the first is usual."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +41,9 @@ class Pick:
 
 
 def pick(table: Table, by: str = "time") -> Pick:
-    """The cheapest (by one of ``COSTS``) that is not significantly worse than the best; two sentences that say so."""
+    """The cheapest (by one of ``COSTS``) that is not significantly worse than the best, or with ``score`` the best
+    itself; two sentences that say so.
+    """
     judged = [row for row in table.rows if row.judged is not None]
     if not judged:
         return Pick(None, ("Nothing can be said before a run has been scored on the test split.",))
@@ -45,15 +57,23 @@ def pick(table: Table, by: str = "time") -> Pick:
     unknown = len(level) - len(known)
     has = "has no known {} and is" if unknown == 1 else "have no known {} and are"
     aside = f" {unknown} of them {has.format(name)} left aside." if unknown and known else ""
-    return Pick(chosen, (first, _why(table, judged, level, best, chosen, name) + aside))
+    return Pick(chosen, (first, _why(table, judged, level, best, chosen, name, by == "score") + aside))
 
 
-def _why(table: Table, judged: list[Row], level: list[Row], best: Row, chosen: Row, name: str) -> str:
+def _why(table: Table, judged: list[Row], level: list[Row], best: Row, chosen: Row, name: str, by_score: bool) -> str:
     if len(judged) == 1:
         return "There is no other method yet to compare it with."
     corrected = f"{table.comparisons} comparison{'s' if table.comparisons != 1 else ''}"
     by = " and ".join(sorted({row.judged.test for row in judged if row.judged and row.judged.test}))
     how = f"({by} over {table.items:,} test {table.noun}, Holm's correction for {corrected})"
+    if by_score:
+        others = len(level) - 1
+        if not others:
+            return f"It has the best mean, and every other method is significantly worse {how}."
+        spared = min((row for row in level if row is not best), key=lambda row: row.seconds or math.inf)
+        took = f", quickest to train {spared.title} in {duration(spared.seconds)}" if spared.seconds else ""
+        count = f"{others} of {len(judged) - 1} other methods {'is' if others == 1 else 'are'}"
+        return f"It has the best mean; {count} not significantly worse {how}{took}."
     if chosen is best:
         if len(level) == len(judged):
             return (

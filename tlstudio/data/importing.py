@@ -126,7 +126,10 @@ class _Check:
         total, done = self._staging.count(), 0
         run = pool.check_inline if total < pool.INLINE_BELOW else pool.check_in_processes
         began = told = time.monotonic()
-        for chunk in run(self._modality.factory, self._samples(), control.raise_if_stopped):
+        news: list[str] = []
+        for chunk in run(self._modality.factory, self._samples(), control.raise_if_stopped, news.append):
+            while news:
+                yield Message(level="warning", text=news.pop())
             good = [(number, self._checked(number, seen)) for number, seen in chunk if not seen.reason]
             self._staging.checked(good)
             if len(good) < len(chunk):

@@ -1,7 +1,13 @@
-"""torchvision without torch's compiler, which it would import only to mark what must not be compiled."""
+"""torchvision and optimizers without torch's compiler, which they import only to mark what must not be compiled.
 
+The compiler takes longer to import than everything else that a worker needs, and nothing here compiles.
+"""
+
+import functools
 import sys
 import types
+from collections.abc import Callable
+from typing import Any
 
 _COMPILER, _UTILS = "torch._dynamo", "torch._dynamo.utils"
 
@@ -30,3 +36,35 @@ def import_torchvision() -> None:
     finally:
         for name in (_COMPILER, _UTILS):
             sys.modules.pop(name, None)
+
+
+def lighten_optimizers() -> None:
+    """Lets torch's optimizers step without importing the compiler, where nobody has imported it yet.
+
+    ``add_param_group``, ``zero_grad`` and the like would first ask it for a version that is not compiled: they are that
+    version. ``step`` tells it where the compiled graph breaks, and sets whether gradients flow: only that is done. What
+    is not as it is known here stays as it is.
+    """
+    if _COMPILER in sys.modules:
+        return
+    from torch import optim
+
+    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+        plain = getattr(getattr(optim.Optimizer, name), "__wrapped__", None)
+        if plain is not None:
+            plain.__dynamo_disable = plain
+    for kind in (optim.AdamW, optim.Adam, optim.SGD):
+        step: Any = kind.__dict__.get("step")
+        if step is not None and getattr(getattr(step, "__code__", None), "co_name", "") == "_use_grad":
+            kind.step = _with_its_gradients(step.__wrapped__)  # type: ignore[method-assign]
+
+
+def _with_its_gradients(step: Callable[..., Any]) -> Callable[..., Any]:
+    from torch import set_grad_enabled
+
+    @functools.wraps(step)
+    def stepped(self: Any, *arguments: Any, **named: Any) -> Any:
+        with set_grad_enabled(self.defaults["differentiable"]):
+            return step(self, *arguments, **named)
+
+    return stepped

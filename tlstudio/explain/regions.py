@@ -95,24 +95,43 @@ class _Drawing:
 
     def write(self, place: str, out: Path, sound: Path | None) -> dict[str, Any]:
         subject, modality = self._subject, self._modality
+        if sound is not None and not self.heard:
+            raise UsageError(f"The region of {subject.modality.noun[1]} cannot be heard; leave out the sound.")
         content = places.read_bytes(place)
         inputs = modality.inputs([content], subject.preprocessing, subject.parameters)
         with torch.inference_mode():
             found = self._model.regions(self._normalize(torch.from_numpy(np.array(inputs))))
         heat = found["map"][0].double().numpy()
-        image = drawn(self._canvas(content, inputs[0]), heat)
-        _save(image, out)
+        canvas = self._canvas(content, inputs[0])
+        _save(drawn(canvas, heat), out)
         top = float(heat.max())
         inside = heat >= CONTOUR * top
         entry: dict[str, Any] = {"out": str(out), "sound": "", "share": round(float(inside.mean()), 4)}
         if sound is not None:
-            if not self.heard:
-                raise UsageError(f"The region of {subject.modality.noun[1]} cannot be heard; leave out the sound.")
             fine = stretched(heat / top if top > 0 else np.ones_like(heat), _FINE, _FINE) >= CONTOUR
             wav = modality.heard(content, fine.astype(np.float64), subject.preprocessing, subject.parameters)  # type: ignore[attr-defined]  # HeardModality
             _write(sound, wav)
             entry["sound"] = str(sound)
+        if "of_labels" in found:
+            entry["labels"] = self._labels(found, canvas, out)
         return entry | self._said(found)
+
+    def _labels(self, found: dict[str, torch.Tensor], canvas: Canvas, out: Path) -> list[dict[str, Any]]:
+        """Where a sample may have several labels: of each that it was given, its own region beside ``out``, which has
+        that of the surest.
+        """
+        outputs, entries = found["outputs"][0], []
+        surest = int(outputs.argmax())
+        for k, name in enumerate(self._subject.info.class_names):
+            if k != surest and outputs[k] <= 0:
+                continue
+            heat = found["of_labels"][0, k].double().numpy()
+            place = out if k == surest else out.with_name(f"{out.stem}-{k + 1}{out.suffix}")
+            if k != surest:
+                _save(drawn(canvas, heat), place)
+            share = round(float((heat >= CONTOUR * heat.max()).mean()), 4)
+            entries.append({"label": name, "out": str(place), "share": share})
+        return entries
 
     def _said(self, found: dict[str, torch.Tensor]) -> dict[str, Any]:
         task, names = self._subject.make_task(), self._subject.info.class_names

@@ -1,5 +1,7 @@
 """Draws a region over a picture, a spectrogram or a text."""
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
@@ -11,8 +13,9 @@ CONTOUR = 0.5  # of the map's maximum
 BOX = 0.2  # of the maximum: the largest part above it is framed (Zhou et al. 2016, section 3.2)
 _SIDE = 480  # pixels of the longer side at least
 _LEFT, _BOTTOM, _TOP = 62, 44, 8  # pixels beside the picture for its axes
+_GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _LINE, _EDGE, _FRAME = (255, 255, 255), (0, 0, 0), (86, 180, 233)
-_COLUMNS, _SIZE, _PAD = 64, 15, 12  # characters in a line of a text, their size, its margin
+_WIDTH, _SIZE, _RISE, _PAD = 576, 16, 30, 14  # pixels of a text: of a line, its letters, from line to line, around
 # Blue to yellow by even steps of lightness, after cividis (Nuñez et al. 2018): safe for colour-blind eyes.
 _COLOURS = ((0, 32, 76), (0, 52, 110), (62, 73, 107), (95, 95, 107), (124, 123, 120), (156, 149, 118), (189, 175, 110),
             (225, 204, 85), (255, 234, 70))  # fmt: skip
@@ -40,6 +43,8 @@ def _picture(canvas: Canvas, shares: Floats) -> Image.Image:
     scale = max(1.0, _SIDE / max(rows, columns))
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     base = np.asarray(Image.fromarray(canvas.picture).resize(size, Image.Resampling.BICUBIC), np.float64)
+    if canvas.across or canvas.down:  # a spectrogram: its colours mean loudness, and colour here means attention
+        base = np.repeat(base @ np.array(_GREY)[:, None], 3, axis=2)
     left, top, width, height = (round(scale * v) for v in canvas.view)
     view = stretched(shares, max(1, width), max(1, height))
     whole = np.full(base.shape[:2], np.nan)
@@ -114,23 +119,42 @@ def _with_axes(canvas: Canvas, image: Image.Image, scale: float) -> Image.Image:
 def _text(canvas: Canvas, shares: Floats) -> Image.Image:
     """Each character on its share of the map; what is at or above half of the maximum is underlined."""
     of_bytes = stretched(shares.max(axis=0)[None], max(1, canvas.length), 1)[0]
-    lines = [canvas.text[start : start + _COLUMNS] for start in range(0, max(1, len(canvas.text)), _COLUMNS)]
     font = ImageFont.load_default(_SIZE)
-    step, rise = 9, 26
-    page = Image.new("RGB", (_COLUMNS * step + 2 * _PAD, len(lines) * rise + 2 * _PAD), "white")
+    lines = _lines(canvas.text, font)
+    page = Image.new("RGB", (_WIDTH + 2 * _PAD, len(lines) * _RISE + 2 * _PAD), "white")
     draw, position = ImageDraw.Draw(page), 0
     for number, line in enumerate(lines):
-        for column, character in enumerate(line):
+        left, base = float(_PAD), _PAD + number * _RISE + _SIZE
+        for character in line:
             size = len(character.encode())
             part = of_bytes[position : position + size]
             share = float(part.max(initial=0.0)) if len(part) else -1.0
             position += size
-            x, y = _PAD + column * step, _PAD + number * rise
+            shown = character if character.isprintable() else " "
+            right = left + font.getlength(shown)
+            cell = (round(left), round(right) - 1)
             if share >= 0:
                 tint = 255 + ALPHA * (coloured(np.array([[share]]))[0, 0] - 255) * share
-                draw.rectangle((x, y, x + step - 1, y + rise - 7), tuple(int(v) for v in tint))
+                draw.rectangle((cell[0], base - _SIZE, cell[1], base + 4), tuple(int(v) for v in tint))
             if share >= CONTOUR:
-                draw.line((x, y + rise - 5, x + step - 1, y + rise - 5), _EDGE, 2)
-            shown = character if character.isprintable() else " "
-            draw.text((x + step / 2, y + 2), shown, "black" if share >= 0 else "grey", font, anchor="mt")
+                draw.line((cell[0], base + 6, cell[1], base + 6), _EDGE, 2)
+            draw.text((left, base), shown, "black" if share >= 0 else "grey", font, anchor="ls")
+            left = right
     return page
+
+
+def _lines(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+    """All of the text, broken behind words, and within those that are wider than a line."""
+    lines, room = [""], float(_WIDTH)
+    for word in re.findall(r"\S+\s*|\s+", text):
+        if lines[-1] and font.getlength(word.rstrip()) > room:
+            lines.append("")
+            room = float(_WIDTH)
+        for character in word:
+            width = font.getlength(character if character.isprintable() else " ")
+            if width > room and not character.isspace():
+                lines.append("")
+                room = float(_WIDTH)
+            lines[-1] += character
+            room -= width
+    return lines

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from tlstudio import pseudo_labels
+from tlstudio.api.errors import StudioError
 from tlstudio.gui.pages.run_commands import RunCommands
 from tlstudio.gui.session import Session
 from tlstudio.gui.text import listed, plural
@@ -22,12 +24,13 @@ _MEMORY = "cache/window.json"  # what was put away: a run's id with the time of 
 
 @dataclasses.dataclass(frozen=True)
 class Interrupted:
-    """``step``: everything up to there is on disk; 0 where nothing is."""
+    """``step``: everything up to there is on disk; 0 where nothing is. ``review``: it waits to be looked at."""
 
     run_id: int
     state: str
     step: int
     ended: float
+    review: bool = False
 
 
 class InterruptedPanel(QWidget):
@@ -92,6 +95,7 @@ class InterruptedPanel(QWidget):
         active = self._session.active
         self.runs.set(sentence(self._found))
         self.resume.setText("Resume" if len(self._found) < 2 else "Resume all")
+        self.resume.setVisible(not all(one.review for one in self._found))
         waiting = active.waiting
         idle = bool(waiting) and active.found_waiting and not active.running and not self._left_alone
         verb = "waits" if len(waiting) == 1 else "wait"
@@ -104,7 +108,8 @@ class InterruptedPanel(QWidget):
 
     @Slot()
     def _on_resume(self) -> None:
-        found, self._found = self._found, []
+        """Of those that wait to be looked at nothing is taken unseen."""
+        found, self._found = [one for one in self._found if not one.review], [one for one in self._found if one.review]
         for one in reversed(found):  # each goes before those that wait
             self._commands.resume(one.run_id)
         self._session.select_run(found[0].run_id)
@@ -117,8 +122,12 @@ class InterruptedPanel(QWidget):
 
     @Slot()
     def _on_show(self) -> None:
-        self._session.select_run(self._found[0].run_id)
-        self._session.show_page("run" if len(self._found) == 1 else "runs")
+        found = self._found
+        self._session.select_run(found[0].run_id)
+        self._session.show_page("run" if len(found) == 1 else "runs")
+        if len(found) == 1 and found[0].review:
+            self._found = []  # its page asks for it now
+            self._refresh()
 
     @Slot()
     def _on_dismiss(self) -> None:
@@ -160,8 +169,16 @@ def interrupted(runs: "list[Run]", memory: Path) -> list[Interrupted]:
         ended = run.ended or 0.0
         silent = run.state == "failed" and last_terminal_event(run.dir) is None
         if (silent or run.state == "parked") and (run.id, ended) not in away:
-            found.append(Interrupted(run.id, run.state, last_step(run.dir) or 0, ended))
+            review = run.state == "parked" and _waits_for_review(run)
+            found.append(Interrupted(run.id, run.state, last_step(run.dir) or 0, ended, review))
     return found
+
+
+def _waits_for_review(run: "Run") -> bool:
+    try:
+        return pseudo_labels.waiting(run.dir) is not None
+    except StudioError:  # its page says what is damaged
+        return False
 
 
 def sentence(found: list[Interrupted]) -> str:
@@ -173,6 +190,8 @@ def sentence(found: list[Interrupted]) -> str:
     one = found[0]
     step = f"{one.step:,}".replace(",", " ")
     where = f" at step {step}" if one.step else ""
+    if one.review:
+        return f"Run {one.run_id} waits for you to look at its new labels."
     if one.state == "parked":
         return f"Run {one.run_id} is parked{where}."
     if one.step:

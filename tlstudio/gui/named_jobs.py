@@ -35,11 +35,13 @@ class NamedJobs(QObject):
         return sum(thread.isRunning() for thread in self._threads)
 
     def shutdown(self, wait_ms: int = 10_000) -> None:
-        """Stops them and waits."""
+        """Stops them and waits; one that has not even begun by then is left alone, to end when it hears of it."""
         for thread in self._threads:
             thread.send("stop")
         for thread in self._threads:
-            thread.wait(wait_ms)
+            if not thread.wait(wait_ms):
+                thread.leave()
+                thread.wait(wait_ms)
 
     @Slot()
     def _on_finished(self) -> None:

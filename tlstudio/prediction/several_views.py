@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _LARGER = 8 / 7  # of the side: 256 to 224 pixels
 _CORNERS = ((0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (0.5, 0.5))
 _SHIFTS = (0.0, -0.05, 0.05, -0.1, 0.1)  # of a sound's window
+_OF_THE_WHOLE = ("segmentation", "regression")  # a corner of a picture has another mask, and another number
 _LEAST = 1e-12  # of a probability, so that its logarithm is finite
 MOST = 2 * (1 + len(_CORNERS))
 
@@ -57,19 +58,35 @@ def sights(
     """
     if count < 1 or count > MOST:
         raise UsageError(f"A sample can be looked at in 1 to {MOST} views, and {count} were asked for.")
+    if count > 1 and (reason := one_way(modality=modality, task=task, parameters=parameters, flip_safe=flip_safe)):
+        raise UsageError(f"{reason} Leave out the views.")
+    return _all(modality, task, parameters, flip_safe)[:count]
+
+
+def one_way(*, modality: str, task: str, parameters: Mapping[str, Any], flip_safe: bool) -> str:
+    """Why samples can be looked at in one way only, a sentence; empty where there are several."""
+    if len(_all(modality, task, parameters, flip_safe)) > 1:
+        return ""
+    if modality not in ("image", "video"):
+        return f"There is one way to look at {'texts' if modality == 'text' else 'these samples'}."
+    answer = "a number" if task == "regression" else "a mask"
+    return (
+        f"There is one way to look at these samples: {answer} belongs to the whole of one, so that nothing may be cut "
+        "off, and to this backbone a mirror image is not the same."
+    )
+
+
+def _all(modality: str, task: str, parameters: Mapping[str, Any], flip_safe: bool) -> tuple[Sight, ...]:
     found = [Sight()]
     if modality == "audio":
         found = [Sight(shift=shift) for shift in _SHIFTS]
-    elif task == "segmentation" or "side" in parameters:
+    elif task in _OF_THE_WHOLE or "side" in parameters:
         found += [Sight(mirrored=True)] * flip_safe
     elif modality in ("image", "video"):
         plain = [Sight(), *(Sight(corner=corner) for corner in _CORNERS)]
         mirrored = [dataclasses.replace(sight, mirrored=True) for sight in plain] if flip_safe else []
         found = [sight for pair in zip(plain, mirrored, strict=True) for sight in pair] if mirrored else plain
-    if count > 1 and len(found) == 1:
-        what = "texts" if modality == "text" else "these samples"
-        raise UsageError(f"There is one way to look at {what} for this model; leave out the views.")
-    return tuple(found[:count])
+    return tuple(found)
 
 
 def larger(preprocessing: Preprocessing) -> Preprocessing:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from tlstudio.api.errors import StudioError, UsageError
+from tlstudio.api.backbone import BackboneDescriptor
+from tlstudio.api.errors import StudioError, UsageError, WeightsError
 from tlstudio.api.events import Event, Message, Progress
 from tlstudio.api.phases import SolveData
 from tlstudio.comparing.metrics import Shown
@@ -21,11 +22,14 @@ from tlstudio.runs import select_by
 from tlstudio.training import embedding
 from tlstudio.training.sides import parts_of, take
 from tlstudio.training.subject import Subject, of_manifest
+from tlstudio.weights import ResolvedWeights, heads
 
 FOLDS, SEED = 5, 0
 MOST = 5_000  # training items that are looked at
 _NEIGHBOURS, _TEMPERATURE = 20, 0.1
 _FEWEST = 10
+_ONE_CLASS = "LEEP and NCE need one class for each item."
+_LEARNT = "It has learnt from this data set already, perhaps with its labels: its figures flatter it."
 
 
 def rank_job(
@@ -86,7 +90,7 @@ def _rank(
     found = yield from embedding.embed(control, registry, project, info.name, name)
     manifest = project.manifest(info.name)
     descriptor = registry.backbone(found.backbone)
-    choice = embedding.choose(registry, info.modality, name)
+    choice = embedding.choose(registry, info.modality, name, project=project)
     what = of_manifest(manifest, registry, descriptor, choice.weights.preprocessing)
     row_of = {item: row for row, item in enumerate(found.item_ids)}
     train = manifest.splits["train"]
@@ -105,6 +109,8 @@ def _rank(
     ready = scores.prepared(features)
     scale = np.where(spread.std(0) > 0, spread.std(0), 1) if task.label == "value" else 1.0
     evidence = scores.log_evidence(ready, (spread - spread.mean(0)) / scale)
+    classes = task.label == "class"
+    source, no_source = _source(descriptor, choice.weights, features) if classes else (None, _ONE_CLASS)
     ranked = Ranked(
         backbone=found.backbone,
         weights=found.weights,
@@ -114,11 +120,29 @@ def _rank(
         neighbours=_mean(near),
         neighbours_sd=_deviation(near),
         logme=float(evidence.mean()),
-        h_score=scores.h_score(ready, targets) if task.label == "class" else None,
+        h_score=scores.h_score(ready, targets) if classes else None,
+        transrate=scores.transrate(ready, targets) if classes else None,
+        leep=None if source is None else scores.leep(source, targets),
+        nce=None if source is None else scores.nce(source.argmax(1), targets),
+        source_classes=0 if source is None else source.shape[1],
+        no_source=no_source,
+        caution=_LEARNT if found.weights.startswith("run:") and choice.weights.trained_on == info.name else "",
         dimension=features.shape[1],
         seconds=round(time.perf_counter() - began, 2),
     )
     return ranked, len(kept)
+
+
+def _source(
+    descriptor: BackboneDescriptor, weights: ResolvedWeights, features: np.ndarray
+) -> tuple[np.ndarray | None, str]:
+    """Probabilities ``[N, Z]`` of the classes that the backbone was trained on, or the reason why there are none."""
+    try:
+        head = heads.of(descriptor, weights)
+    except WeightsError as error:
+        return None, str(error)
+    logits = torch.from_numpy(features).double() @ head.weight.T + head.bias
+    return logits.softmax(1).numpy(), ""
 
 
 def _probe(

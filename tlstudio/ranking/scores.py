@@ -1,4 +1,5 @@
-"""Scores of frozen features without training a network: evidence of a linear model, and spread between classes.
+"""Scores of frozen features without training a network: evidence of a linear model, spread between classes, and what
+the classes that a backbone was trained on say of the labels.
 
 Rows are samples: features ``[N, D]``, targets ``[N, K]`` (one-hot for classes; the caller centres them).
 """
@@ -86,6 +87,47 @@ def h_score(features: Floats, labels: npt.NDArray[np.int64]) -> float:
         means[labels == label] = centred[labels == label].mean(0)
     between = means.T @ means / len(means)
     return float((1 - alpha) * np.trace(np.linalg.solve(covariance, between)))
+
+
+def transrate(features: Floats, labels: npt.NDArray[np.int64], epsilon: float = 1e-4) -> float:
+    """``R(F, ε) - Σ_y n_y/N R(F_y, ε)`` with the coding rate ``R(F, ε) = ½ log det(I + FᵀF / (N ε))`` of the centred
+    features, in nats (Huang et al. 2022, section 3): how much the features say of the labels. With classes of one size
+    it is what the authors' listing computes.
+    """
+    centred = features - features.mean(0)
+    parts = [centred[labels == label] for label in np.unique(labels)]
+    within = sum(len(part) / len(centred) * _coding_rate(part, epsilon) for part in parts)
+    return _coding_rate(centred, epsilon) - within
+
+
+def _coding_rate(rows: Floats, epsilon: float) -> float:
+    gram = rows.T @ rows if rows.shape[0] >= rows.shape[1] else rows @ rows.T  # of one determinant
+    return 0.5 * float(np.linalg.slogdet(np.eye(len(gram)) + gram / (len(rows) * epsilon))[1])
+
+
+def leep(source: Floats, labels: npt.NDArray[np.int64]) -> float:
+    """Mean over the items of ``log Σ_z P(y|z) θ(x)_z`` (Nguyen et al. 2020, equation 2): how well the labels follow
+    from the probabilities ``source`` ``[N, Z]`` that the backbone's own classifier gives; 0 is the most. ``P(y|z)`` is
+    the empirical one, of ``P(y, z) = 1/N Σ_{i: y_i = y} θ(x_i)_z``.
+    """
+    joint = np.stack([source[labels == label].sum(0) for label in np.unique(labels)]) / len(source)
+    alone = joint.sum(0)
+    given = joint / np.where(alone > 0, alone, 1)
+    rows = np.searchsorted(np.unique(labels), labels)
+    expected = (given[rows] * source).sum(1)
+    return float(np.log(np.maximum(expected, np.finfo(np.float64).tiny)).mean())
+
+
+def nce(source: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> float:
+    """``-H(Y|Z)``, the negative conditional entropy in nats of the labels given the classes ``source`` ``[N]`` that the
+    backbone's own classifier takes the items for (Tran, Nguyen, Hassner 2019, equation 4); 0 is the most.
+    """
+    _, rows = np.unique(labels, return_inverse=True)
+    _, columns = np.unique(source, return_inverse=True)
+    joint = np.zeros((int(rows.max()) + 1, int(columns.max()) + 1))
+    np.add.at(joint, (rows, columns), 1 / len(labels))
+    there, at = joint > 0, np.nonzero(joint)[1]
+    return float((joint[there] * np.log(joint[there] / joint.sum(0)[at])).sum())
 
 
 def neighbours(

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 class Ranked(BaseModel):
     """One backbone. ``probe`` and ``neighbours``: mean over the folds, ``_sd`` the standard deviation over them; in the
-    task's metric. ``logme``: log evidence per item and target; ``h_score``: see :mod:`tlstudio.ranking.scores`.
+    task's metric. ``logme``: log evidence per item and target; ``h_score``, ``transrate``, ``leep``, ``nce``: see
+    :mod:`tlstudio.ranking.scores`. ``no_source``: why there is neither LEEP nor NCE, empty where there are;
+    ``source_classes``: those of the backbone's own classifier. ``caution``: why the figures may flatter it.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -22,6 +24,12 @@ class Ranked(BaseModel):
     neighbours_sd: float | None = None
     logme: float | None = None
     h_score: float | None = None
+    transrate: float | None = None
+    leep: float | None = None
+    nce: float | None = None
+    source_classes: int = 0
+    no_source: str = ""
+    caution: str = ""
     dimension: int = 0
     seconds: float = 0.0
 
@@ -43,6 +51,11 @@ class Ranking(BaseModel):
     folds: int
     rows: tuple[Ranked, ...] = ()
     left_out: tuple[str, ...] = Field(default=())
+
+    def name(self, row: Ranked) -> str:
+        """The title, with the weights where several rows have the same."""
+        alone = sum(other.title == row.title for other in self.rows) < 2
+        return row.title if alone else f"{row.title} · {row.weights}"
 
     def save(self, project: Path) -> None:
         file = _file(project, self.dataset, self.revision)

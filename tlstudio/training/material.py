@@ -40,8 +40,8 @@ class Material:
         self.features_only = all(on_features(phase) for phase in prepared.phases)
         self._began = self._of_which = "" if self.features_only else _digest(_backbone(prepared))
 
-    def sources(self, phase: Phase, tools: Tools) -> Generator[Event, None, dict[str, Source]]:
-        """Of every stream in which there is something."""
+    def sources(self, phase: Phase, tools: Tools, *, again: bool = False) -> Generator[Event, None, dict[str, Source]]:
+        """Of every stream in which there is something. ``again``: it has been said already which are empty."""
         if phase.solve:
             yield from self.need(("train", "val"))
             self._solved_views = (yield from self._need_views(phase.streams[0])) if phase.streams else ()
@@ -51,7 +51,7 @@ class Material:
             source = yield from self._source(stream, tools)
             if source.samples:
                 sources[stream.name] = source
-            else:
+            elif not again:
                 yield Message(text=f"{phase.title}: there is nothing in the stream '{stream.name}'; it is left out.")
         if not sources and not phase.compute:
             raise TrainingError(f"There is nothing to train on in the phase '{phase.title}'.")

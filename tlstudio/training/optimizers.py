@@ -26,20 +26,23 @@ class NamedOptimizer:
             raise TrainingError(f"The phase '{phase.name}' names parameters that do not exist: {sorted(unknown)[:3]}.")
         groups: list[dict[str, Any]] = []
         self._rates: list[float] = []
+        self._growths: list[tuple[float, float]] = []
         self._named: dict[str, nn.Parameter] = {}
         for group in phase.groups:
             members = {name: parameters[name] for name in group.parameters if name in chosen}
             if members:
                 groups.append({"params": list(members.values()), "lr": group.lr, "weight_decay": group.weight_decay})
                 self._rates.append(group.lr)
+                self._growths.append((group.growth, group.most))
                 self._named.update(members)
         if phase.groups and not groups:
             raise TrainingError(f"The phase '{phase.name}' has nothing to train.")
         kind = phase.optimizer
         made = groups or [{"params": [nn.Parameter(torch.zeros(()))], "lr": 0.0}]  # torch allows no empty ones
-        self._rates = self._rates or [0.0]
+        self._rates, self._growths = self._rates or [0.0], self._growths or [(1.0, 1.0)]
+        nesterov = kind.nesterov and kind.momentum > 0
         self._optimizer: torch.optim.Optimizer = (
-            torch.optim.SGD(made, lr=self._rates[0], momentum=kind.momentum, nesterov=kind.momentum > 0)
+            torch.optim.SGD(made, lr=self._rates[0], momentum=kind.momentum, nesterov=nesterov)
             if kind.kind == "sgd"
             else torch.optim.AdamW(made, lr=self._rates[0], betas=kind.betas)
         )
@@ -56,9 +59,11 @@ class NamedOptimizer:
     def lr(self) -> float:
         return float(self._optimizer.param_groups[0]["lr"])
 
-    def set_factor(self, factor: float) -> None:
-        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * factor
+    def set_factor(self, factor: float, epoch: int = 0) -> None:
+        """``epoch``: of the phase, from 0; it matters where a group's rate grows."""
+        for group, rate, (growth, most) in zip(self._optimizer.param_groups, self._rates, self._growths, strict=True):
+            grown = 1.0 if growth == 1 else min(growth ** min(epoch, 1000), most)
+            group["lr"] = rate * factor * grown
 
     def step(self) -> None:
         self._optimizer.step()

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tlstudio import weights
+from tlstudio import recipes, weights
 from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.events import Event, Message, RuntimeChosen
 from tlstudio.api.method import Method, MethodContext, SourceData
@@ -90,6 +90,11 @@ def prepare(
     )
     torch.default_generator.set_state(drawn)  # as if nobody else had been built meanwhile
     notes = list(context.objective.notes)
+    if spec.recipe is not None:
+        notes.append(recipes.sentence(spec.recipe, spec.options, method_descriptor))
+    if spec.select_by != what.task.select_by:
+        title = next((metric.title for metric in registry.metrics() if metric.id == spec.select_by), spec.select_by)
+        notes.append(f"The best model is chosen by {title.lower()} on the validation split.")
     if teacher is not None:
         notes.append(f"The teacher is {teacher.title} ({teacher.descriptor.title}).")
     for note in () if saved_runtime else notes:  # a run that goes on has said it
@@ -100,7 +105,8 @@ def prepare(
     initial = tensors.digests(model)
     chosen = _runtime(spec, descriptor, what, context, phases, saved_runtime)
     deterministic = spec.runtime.deterministic
-    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    # Not use_deterministic_algorithms, which sets the same and imports torch's compiler to tell it too.
+    torch.set_deterministic_debug_mode("warn" if deterministic else "default")
     yield RuntimeChosen(
         device=chosen.device_name,
         precision=chosen.precision,

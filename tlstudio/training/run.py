@@ -170,7 +170,7 @@ class _Run:
             yield from self._keeper.save(now=True, pin=True)
         if not pending:
             self._begin(phase)
-        sources = yield from self._material.sources(phase, self._tools)
+        sources = yield from self._material.sources(phase, self._tools, again=pending is not None)
         if not pending:
             yield PhaseStarted(
                 index=course.index,

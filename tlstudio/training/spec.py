@@ -37,6 +37,16 @@ class OtherData(BaseModel):
     fingerprint: str
 
 
+class ChosenRecipe(BaseModel):
+    """The recipe that the options began with. ``options``: every one of the method's as the recipe gave it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    title: str
+    options: dict[str, Any]
+
+
 class RunSpec(BaseModel):
     """Everything that decides the result. ``weights`` is an id of the backbone's weights, an imported name, ``run:7``
     for the backbone of another run, or none.
@@ -65,6 +75,7 @@ class RunSpec(BaseModel):
     teacher: str = ""  # run:3, a model file, or backbone[:weights]
     teacher_sha256: str = ""  # of the teacher's file, where it has one
     runs: tuple[int, ...] = ()  # finished ones, that this one begins from or combines
+    recipe: ChosenRecipe | None = None
 
     def save(self, run_dir: Path) -> None:
         temporary = run_dir / "spec.json.tmp"

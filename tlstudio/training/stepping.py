@@ -61,7 +61,7 @@ class Stepper:
 
         Without parameter groups there are forward passes alone.
         """
-        self._optimizer.set_factor(self.rate * factor(self._phase.schedule, step, self._steps))
+        self._optimizer.set_factor(self.rate * factor(self._phase.schedule, step, self._steps), epoch)
         largest = 0
         while True:
             try:

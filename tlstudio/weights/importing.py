@@ -11,7 +11,7 @@ from tlstudio.api.errors import WeightsError
 from tlstudio.api.events import Event, Message, Progress
 from tlstudio.control import Control
 from tlstudio.registry import Registry
-from tlstudio.weights import filetype, hashing, store
+from tlstudio.weights import checkpoint, filetype, hashing, heads, store
 from tlstudio.weights.atomic import put_in_place, write_json
 from tlstudio.weights.loading import checked_tensors
 
@@ -51,9 +51,11 @@ def import_job(
     }
     control.raise_if_stopped()
     digest = _save(stored, target, note)
+    if report.ignored_head:
+        heads.keep(checkpoint.read_tensors(source), descriptor, target)
 
     yield _step(3, "Done")
-    ignored = f" The file's own classifier ({', '.join(report.ignored_head)}) was left out."
+    ignored = f" The file's own classifier ({', '.join(report.ignored_head)}) is kept beside it, for ranking alone."
     yield Message(
         text=f"{source.name} holds the complete weights of {descriptor.id}: {len(report.matched)} tensors "
         f"match by "

@@ -13,6 +13,7 @@ from tlstudio_builtins.methods import (
     weight_space_card,
 )
 from tlstudio_builtins.methods.feature_extraction_options import FeatureExtractionOptions
+from tlstudio_builtins.methods.fine_tuning_recipes import RECIPES
 from tlstudio_builtins.methods.options import FineTuningOptions
 
 _FIRST = [
@@ -38,6 +39,7 @@ _FIRST = [
         "pretrained θ",
         source="Kumar et al.: Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution. "
         "ICLR 2022 (LP-FT)",
+        recipes=RECIPES,
     ),
 ]
 

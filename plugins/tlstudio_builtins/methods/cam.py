@@ -8,6 +8,7 @@ attention learns from probabilities of networks that never saw the sample, as it
 """
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import torch
@@ -112,13 +113,7 @@ class CamTransfer:
             wanted = F.one_hot(drawn, p.shape[1]).to(p)
         looked = self._predictor.look(maps, p, wanted)
         terms, outputs = cam_losses.attention_terms(
-            self._parts.attend.head,
-            maps,
-            looked,
-            train.targets,
-            self._context.objective,
-            self._context.task,
-            self._predictor.gated,
+            partial(self._predictor.answer, maps), looked, train.targets, self._context.objective, self._context.task
         )
         logs = {name: float(value.detach()) for name, value in terms.items()}
         return StepOutput(cam_losses.attention_loss(terms, self._options), outputs, train.targets, logs)
@@ -133,7 +128,7 @@ class CamTransfer:
         p = torch.where(known[:, None], p, torch.full_like(p, 1 / p.shape[1])).to(train.inputs.device)
         maps = self._predictor.source_maps(train.inputs)
         looked = self._predictor.look(maps, p)
-        outputs = self._predictor.answer(maps, looked.gates, looked.share)
+        outputs = self._predictor.answer(maps, looked)
         own = self._parts.target(train.inputs)
         loss = objective.loss(outputs, train.targets) + _OWN * objective.loss(own, train.targets)
         loss = o.trade_off * loss

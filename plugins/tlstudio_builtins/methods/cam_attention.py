@@ -17,11 +17,17 @@ _HIDDEN = 32  # units of the gates at least
 
 
 class Looked(NamedTuple):
-    """``gates [N, C]`` in (0, 2); ``map [N, H, W]``, 0 and above; ``share [N, H, W]``, which adds up to 1."""
+    """``gates [N, C]`` in (0, 2); ``map [N, H, W]``, 0 and above; ``share [N, H, W]``, which adds up to 1. ``own
+    [N, K]``: what the target network adds to the answer itself, in symmetric fusion alone. ``neutral``: the gate that
+    changes nothing. ``labels``: rows of each sample.
+    """
 
     gates: torch.Tensor
     map: torch.Tensor
     share: torch.Tensor
+    own: torch.Tensor | None = None
+    neutral: float = 1.0
+    labels: int = 1
 
 
 class ChannelGates(nn.Module):
@@ -42,25 +48,49 @@ class ChannelGates(nn.Module):
         return 2 * torch.sigmoid(self.second(torch.relu(self.first(p))).float())
 
 
-class Attention(nn.Module):
+class ChannelMap(nn.Module):
     """``M = relu(Σ_c w_c a_c F_c)`` with ``w = softplus(v) / Σ softplus(v)``, and ``m = (M + d) / Σ (M + d)``.
 
     With gates linear in p, all weights 1 and p one-hot, ``Σ_c a_c F_c`` is the Class Activation Map of Zhou et al.
-    (2016). ``p`` enters detached: the target network does not learn by way of the map.
+    (2016).
 
     With ``prototypes [K, C, H, W]`` (mean maps of the source's classes) the gated maps are correlated with those of
     the classes that are looked for: ``M = relu(Σ_k s_k (w · P_k) ⋆ (a · F) / HW)``.
     """
 
-    def __init__(self, outputs: int, channels: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.gates = ChannelGates(outputs, channels)
         self.v = nn.Parameter(torch.zeros(channels))
 
     def weights(self) -> torch.Tensor:
         """``w [C]``, positive, which add up to 1."""
         raw = F.softplus(self.v)
         return raw / raw.sum()
+
+    def through(
+        self,
+        gates: torch.Tensor,
+        maps: torch.Tensor,
+        p: torch.Tensor,
+        prototypes: torch.Tensor | None,
+        wanted: torch.Tensor | None,
+    ) -> Looked:
+        """``wanted [N, K]``: the share of each class's prototype; without it ``p``."""
+        gated = gates[:, :, None, None] * maps
+        if prototypes is None:
+            raw = weighted(gated, self.weights())
+        else:
+            raw = correlated(gated, self.weights(), prototypes, p if wanted is None else wanted)
+        found = torch.relu(raw)
+        return Looked(gates, found, shares(found))
+
+
+class Attention(ChannelMap):
+    """Gates by p alone. ``p`` enters detached: the target network does not learn by way of the map."""
+
+    def __init__(self, outputs: int, channels: int) -> None:
+        super().__init__(channels)
+        self.gates = ChannelGates(outputs, channels)
 
     def forward(
         self,
@@ -69,16 +99,8 @@ class Attention(nn.Module):
         prototypes: torch.Tensor | None = None,
         wanted: torch.Tensor | None = None,
     ) -> Looked:
-        """``wanted [N, K]``: the share of each class's prototype; without it ``p``."""
         p = p.detach()
-        gates = self.gates(p)
-        gated = gates[:, :, None, None] * maps
-        if prototypes is None:
-            raw = weighted(gated, self.weights())
-        else:
-            raw = correlated(gated, self.weights(), prototypes, p if wanted is None else wanted)
-        found = torch.relu(raw)
-        return Looked(gates, found, shares(found))
+        return self.through(self.gates(p), maps, p, prototypes, wanted)
 
 
 def weighted(maps: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,7 @@ CARDS = [
         "m = (M + d) / Σ (M + d), z = Σ_ij m_ij F_ij, answer h(z); "
         "min CE(h(z), y) + ½ CE(h(z_R), y) + .1 KL(U ‖ h(z_rest)) + .01 H(m) / log HW + .001 TV(m) + .01 ‖a - 1‖²",
         source="Class Activation Mapping: Zhou et al. CVPR 2016; gates: Hu et al., Squeeze-and-Excitation, CVPR 2018; "
+        "other attention: Xu et al. (CMRAN), ACM MM 2020, and Joze et al. (MMTM), CVPR 2020; "
         "transfer across modalities: Gupta et al. CVPR 2016. The composition has no published result of its own",
         takes=("source",),
         modalities_of_source=("image", "audio", "video", "text"),

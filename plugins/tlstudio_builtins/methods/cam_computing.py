@@ -212,9 +212,10 @@ class Computing:
             return {}
         answers = []
         with torch.no_grad():
-            for rows in torch.split(self.val.rows, _BATCH):
+            size = max(1, _BATCH // self._context.objective.outputs) if self._predictor.several else _BATCH
+            for rows in torch.split(self.val.rows, size):
                 maps, p = self.taken_apart(rows.to(tools.device))
                 looked = self._predictor.look(maps, p)
-                answers.append(self._predictor.answer(maps, looked.gates, looked.share).float().cpu())
+                answers.append(self._predictor.answer(maps, looked).float().cpu())
         values = tools.score(Outputs(torch.cat(answers), self.val.targets, self.val.indices))
         return {f"attention_{name}": value for name, value in values.items()}

@@ -46,17 +46,18 @@ def controls(
     gates = []
     random = generator(context.seed, "controls", "moved")
     with torch.no_grad():
-        for start in range(0, count, _BATCH):
-            part = slice(start, start + _BATCH)
+        size = max(1, _BATCH // outputs) if predictor.several else _BATCH  # a region for each label
+        for start in range(0, count, size):
+            part = slice(start, start + size)
             some = maps[part].to(device)
             here = predictor.look(some, p[part].to(device))
             wrong = predictor.look(some, p[other[part]].to(device))
             even = predictor.look(some, torch.full_like(p[part], level).to(device))
             elsewhere = moved(here.share, random)
-            answers["model"].append(predictor.answer(some, here.gates, here.share))
-            answers["shuffled"].append(predictor.answer(some, wrong.gates, wrong.share))
-            answers["uniform"].append(predictor.answer(some, even.gates, even.share))
-            answers["moved"].append(predictor.answer(some, here.gates, elsewhere))
+            answers["model"].append(predictor.answer(some, here))
+            answers["shuffled"].append(predictor.answer(some, wrong))
+            answers["uniform"].append(predictor.answer(some, even))
+            answers["moved"].append(predictor.answer(some, here._replace(share=elsewhere)))
             answers["probe"].append(probe(some.mean(dim=(2, 3))))
             gates.append(here.gates.cpu())
     said = {name: torch.cat(parts).float().cpu() for name, parts in answers.items()}
@@ -70,7 +71,7 @@ def controls(
     values["faithfulness"] = yield from _faithfulness(predictor, context, look)
     table = (
         ("target", "Target network alone", "baseline", logits),
-        ("probe", "Source network and a linear probe", "baseline", said["probe"]),
+        ("probe", "Source network, linear probe", "baseline", said["probe"]),
         ("fused", "Mean of these two", "baseline", cam_losses.log_of(fused, task)),
         ("shuffled", "Probabilities of another sample", "ablation", said["shuffled"]),
         ("moved", "The same region elsewhere", "ablation", said["moved"]),
@@ -115,7 +116,9 @@ def _gates(
     for position, name in enumerate(names):
         mine = answers[:, position] if task == "multilabel" else answers[:, 0] == position
         if bool(mine.any()):
-            mean = gates[mine].mean(0)
+            mean = gates.reshape(len(outputs), -1, gates.shape[1])[mine, position if task == "multilabel" else 0].mean(
+                0
+            )
             top = mean.topk(min(_TOP, len(mean)))
             table[name] = [[int(c), round(float(a), 4)] for a, c in zip(top.values, top.indices, strict=True)]
     return table

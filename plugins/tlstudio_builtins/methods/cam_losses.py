@@ -1,6 +1,7 @@
 """The losses of CAM transfer, and the temperature of the target network's probabilities."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch.nn import functional as F
@@ -63,33 +64,32 @@ def smoothed(
 
 
 def attention_terms(
-    head: torch.nn.Module,
-    maps: torch.Tensor,
+    answer: Callable[[Looked], torch.Tensor],
     looked: Looked,
     targets: torch.Tensor,
     objective: Objective,
     task: str,
-    gated: bool = False,
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """The terms of L_C, unweighted, and ``h(z)``. ``z`` pools the un-gated maps unless ``gated``.
+    """The terms of L_C, unweighted, and the answer. ``answer``: what is said of a pooling, ``[N, K]``.
 
     ``region``: CE of what h says of the region R alone; ``outside``: KL(U ‖ h) of what it says of the rest, over the
     samples that have a rest. Both pool by the attention, restricted to their part and made to add up to 1, so that
-    gates and weights learn from them too.
+    gates and weights learn from them too. What the target network adds to the answer itself enters ``class`` alone.
     """
-    seen = looked.gates[:, :, None, None] * maps if gated else maps
     inside = cam_attention.region(looked.map)
-    outputs = head(cam_attention.pooled(seen, looked.share))
-    within = head(cam_attention.pooled(seen, cam_attention.restricted(looked.share, inside)))
-    rest = head(cam_attention.pooled(seen, cam_attention.restricted(looked.share, ~inside)))
+    outputs = answer(looked)
+    alone = looked._replace(own=None)
+    within = answer(alone._replace(share=cam_attention.restricted(looked.share, inside)))
+    rest = answer(alone._replace(share=cam_attention.restricted(looked.share, ~inside)))
     has_rest = (~inside).flatten(1).any(1).float()
+    nothing = against_uniform(rest.float().reshape(len(has_rest), -1), task)  # of each region, with several labels
     terms = {
         "class": objective.loss(outputs, targets),
         "region": objective.loss(within, targets),
-        "outside": (against_uniform(rest.float(), task) * has_rest).sum() / has_rest.sum().clamp(min=1),
+        "outside": (nothing * has_rest).sum() / has_rest.sum().clamp(min=1),
         "entropy": entropy(looked.share),
         "variation": variation(looked.share),
-        "gates": ((looked.gates - 1) ** 2).mean(),
+        "gates": ((looked.gates - looked.neutral) ** 2).mean(),
     }
     return terms, outputs
 

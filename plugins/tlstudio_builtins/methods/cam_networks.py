@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from tlstudio.api import BackboneDescriptor, FeatureLevel, TrainingError
 from tlstudio.training.modules import Classifier, as_map, recorded
 from tlstudio_builtins.methods import cam_attention
-from tlstudio_builtins.methods.cam_attention import Attention, Looked
+from tlstudio_builtins.methods.cam_attention import Looked
 from tlstudio_builtins.methods.cam_losses import probabilities
 
 _PLACES = 5  # a side of the region, at least; ResNets have 7 at their last stage and usual size
@@ -159,14 +159,18 @@ class Scale(nn.Module):
 
 
 class CamPredictor(nn.Module):
-    """Inputs to ``h(z)``. ``gated``: z pools the gated maps, so that p changes what is seen as well."""
+    """Inputs to ``h(z)``. ``gated``: z pools the gated maps, so that p changes what is seen as well.
+
+    Where a sample may have several labels each has a region of its own, led by its own probability alone, and h tells
+    this label from that region. What :meth:`look` gives has then ``N K`` rows, the labels of a sample in a row.
+    """
 
     def __init__(
         self,
         maps: FeatureMaps,
         target: nn.Module,
         scale: Scale,
-        attention: Attention,
+        attention: nn.Module,
         head: nn.Module,
         *,
         task: str,
@@ -174,7 +178,7 @@ class CamPredictor(nn.Module):
     ) -> None:
         super().__init__()
         self.maps, self.target, self.scale, self.attention, self.head = maps, target, scale, attention, head
-        self.task, self.gated = task, gated
+        self.task, self.gated, self.several = task, gated, task == "multilabel"
 
     def source_maps(self, x: torch.Tensor) -> torch.Tensor:
         """F ``[N, C, H, W]``, of mean 0 and spread 1 over the training split."""
@@ -187,23 +191,44 @@ class CamPredictor(nn.Module):
 
     def look(self, maps: torch.Tensor, p: torch.Tensor, wanted: torch.Tensor | None = None) -> Looked:
         prototypes = self.scale.prototypes if self.scale.paired else None
+        if self.several:
+            maps, p = _repeated(maps, p.shape[1]), (p[:, :, None] * _same(p)).flatten(0, 1)
         looked: Looked = self.attention(maps, p, prototypes, wanted)
-        return looked
+        return looked._replace(labels=p.shape[1]) if self.several else looked
 
-    def answer(self, maps: torch.Tensor, gates: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-        """h(z) ``[N, K]``."""
-        seen = gates[:, :, None, None] * maps if self.gated else maps
-        outputs: torch.Tensor = self.head(cam_attention.pooled(seen, share))
+    def answer(self, maps: torch.Tensor, looked: Looked) -> torch.Tensor:
+        """h(z) ``[N, K]``; in symmetric fusion with what the target network adds."""
+        if self.several:
+            maps = _repeated(maps, looked.labels)
+        seen = looked.gates[:, :, None, None] * maps if self.gated else maps
+        outputs: torch.Tensor = self.head(cam_attention.pooled(seen, looked.share))
+        outputs = outputs if looked.own is None else outputs + looked.own
+        if self.several:
+            outputs = (outputs.reshape(-1, outputs.shape[1], outputs.shape[1]) * _same(outputs)).sum(2)
         return outputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         maps, p = self.source_maps(x), self.calibrated(x)
-        looked = self.look(maps, p)
-        return self.answer(maps, looked.gates, looked.share)
+        return self.answer(maps, self.look(maps, p))
 
     def regions(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What is behind the answers: ``outputs [N, K]``, ``map [N, H, W]``, ``p [N, K]``, ``gates [N, C]``."""
+        """What is behind the answers: ``outputs [N, K]``, ``map [N, H, W]``, ``p [N, K]``, ``gates [N, C]``. Where
+        there may be several labels, map and gates are those of the surest; ``of_labels [N, K, H, W]`` has all maps.
+        """
         maps, p = self.source_maps(x), self.calibrated(x)
         looked = self.look(maps, p)
-        outputs = self.answer(maps, looked.gates, looked.share)
-        return {"outputs": outputs, "map": looked.map, "p": p, "gates": looked.gates}
+        outputs = self.answer(maps, looked)
+        found = {"outputs": outputs, "map": looked.map, "p": p, "gates": looked.gates}
+        if self.several:
+            surest = torch.arange(len(p), device=p.device) * p.shape[1] + outputs.argmax(1)
+            found |= {"map": looked.map[surest], "gates": looked.gates[surest]}
+            found["of_labels"] = looked.map.reshape(*p.shape, *looked.map.shape[1:])
+        return found
+
+
+def _repeated(maps: torch.Tensor, times: int) -> torch.Tensor:
+    return maps[:, None].expand(-1, times, -1, -1, -1).flatten(0, 1)
+
+
+def _same(like: torch.Tensor) -> torch.Tensor:
+    return torch.eye(like.shape[1], dtype=like.dtype, device=like.device)

@@ -22,6 +22,15 @@ class CamOptions(Options):
         help="What the target network is shown of each picture: its edges (Sobel), or its grey values.",
         only_if=PAIRED,
     )
+    attention: Literal["channel", "channel+spatial", "symmetric"] = option(
+        "channel",
+        title="Attention",
+        help="channel: probabilities open and close channels, and the region is where their sum is high. "
+        "channel+spatial: gates that look at the sample too, then a map of places of its own (CMRAN). symmetric: both "
+        "networks gate each other and both answer (MMTM); for experts: probabilities reach the class beside the "
+        "region, so that the region explains only a part. The controls show which.",
+        level="all",
+    )
     target_network: Literal["small", "copy"] = option(
         "small",
         title="Target network",
@@ -87,6 +96,7 @@ class CamOptions(Options):
         help="ungated: probabilities decide where to look, never what is seen. gated: they change what is seen as "
         "well; then the class can be read off the gates, and the region explains nothing.",
         level="all",
+        only_if={"attention": ("channel", "channel+spatial")},
     )
     smoothing: float = option(
         0.1,

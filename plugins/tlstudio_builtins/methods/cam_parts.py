@@ -6,8 +6,7 @@ from torch import nn
 
 from tlstudio.api import MethodContext, TrainingError
 from tlstudio.training.modules import Classifier
-from tlstudio_builtins.methods import cam_networks
-from tlstudio_builtins.methods.cam_attention import Attention
+from tlstudio_builtins.methods import cam_fusion, cam_networks
 from tlstudio_builtins.methods.cam_networks import (
     CamPredictor,
     Derive,
@@ -25,7 +24,7 @@ PICTURES = ("image", "audio")  # both are pictures of one size to the networks
 class Attend(nn.Module):
     """What stage C trains: gates, channel weights and the classifier."""
 
-    def __init__(self, attention: Attention, head: nn.Module) -> None:
+    def __init__(self, attention: nn.Module, head: nn.Module) -> None:
         super().__init__()
         self.attention, self.head = attention, head
 
@@ -49,7 +48,8 @@ class CamParts(nn.Module):
         self.folds = nn.ModuleList(_target(context, options, derive) for _ in range(options.folds))
         self.source = Classifier(context.backbone, given)
         self.scale = Scale(channels, self._prototypes(context, options, side))
-        self.attend = Attend(Attention(objective.outputs, channels), objective.head(channels))
+        attention = cam_fusion.attention(options.attention, objective.outputs, channels, context.task)
+        self.attend = Attend(attention, objective.head(channels))
         self.probe = objective.head(channels)
         self.student: FeatureMaps | None = None
         if missing:
@@ -58,7 +58,8 @@ class CamParts(nn.Module):
         if derive is not None and options.hint_weight:
             width = channels if options.target_network == "copy" else SmallPictures.feature_dim
             self.projectors.extend(nn.Conv2d(width, channels, 1) for _ in range(options.folds + 1))
-        self._task, self._gated = context.task, options.pooling == "gated"
+        self._task = context.task
+        self._gated = options.pooling == "gated" or options.attention == "symmetric"
 
     def _prototypes(self, context: MethodContext, options: CamOptions, side: int) -> tuple[int, ...]:
         if options.variant != "class-paired":
@@ -119,6 +120,11 @@ def _check(context: MethodContext, options: CamOptions) -> None:
         )
     if variant != "class-paired":
         return
+    if options.attention == "channel+spatial":
+        raise TrainingError(
+            "The attention 'channel+spatial' makes its own map of places, and the variant 'class-paired' makes one by "
+            "the source's classes. Choose the attention 'channel', or another variant."
+        )
     if context.task != "classification" or context.modality not in PICTURES:
         raise TrainingError(
             "The variant 'class-paired' needs one class a sample, of pictures or sounds. Choose another variant."

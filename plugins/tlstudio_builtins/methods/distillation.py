@@ -66,6 +66,11 @@ class Distillation(Tuning):
         self._soften = Terms(o, context.task, self._from_random, std)
         augmentation = self._plain_stream(context, teacher).augmentation
         self._kept = self._answers_stay(augmentation) and not context.objective.pixels
+        if o.answers == "once" and not self._kept:
+            raise TrainingError(
+                "The teacher cannot answer once and for all where feature maps are compared, pictures are blended or "
+                "every pixel has a class. Set 'answers' to view, or 'features' to none and 'mixup' and 'cutmix' to 0."
+            )
         shape = geometry(context.modality, augmentation, context.objective.pixels)
         looks = context.preprocessing if self._kept else teacher.preprocessing  # nobody else, where answers are kept
         self._view = SharedView(context.preprocessing, looks, shape)
@@ -84,9 +89,10 @@ class Distillation(Tuning):
             root.projectors = levels.projectors(self._pairs)
 
     def _answers_stay(self, augmentation: str) -> bool:
-        """Whether the teacher says the same of a sample in every epoch, and its answers are all that is wanted."""
+        """Whether the teacher answers a sample in every epoch alike, and its answers are all that is wanted."""
         o = self._options
-        return augmentation == "none" and o.features == "none" and not (o.mixup or o.cutmix)
+        same = augmentation == "none" or o.answers == "once"
+        return same and o.features == "none" and not (o.mixup or o.cutmix)
 
     # --- phases --------------------------------------------------------------------------------------------
 
@@ -108,8 +114,11 @@ class Distillation(Tuning):
         title = "Learning from the teacher"
         phase = self._phase(context, title, groups, o.batch_norm)
         streams = list(phase.streams)
-        if context.unlabelled:
-            streams.append(dataclasses.replace(streams[0], name=UNLABELLED, split=UNLABELLED, sampler="natural"))
+        if context.unlabelled and o.unlabelled == "teach":
+            pool = dataclasses.replace(streams[0], name=UNLABELLED, split=UNLABELLED, sampler="natural")
+            items = context.profile.train_items  # also of those whose labels are hidden
+            more = context.unlabelled > min(sum(context.class_counts) or items, items)
+            streams = [pool, *streams] if more else [*streams, pool]  # the larger sets the pace, the other goes round
         if context.teacher is not None and self._kept:
             streams += [
                 Stream(name=_MADE + stream.split, split=stream.split, made=True, batch_size=stream.batch_size)

@@ -138,6 +138,20 @@ class DistillationOptions(Training, Losses):
         "both learn. The teacher's never moves.",
         level="all",
     )
+    answers: Literal["view", "once"] = option(
+        "view",
+        title="The teacher sees",
+        help="view: the very view that the student sees, in every step. once: every sample as it is, before the first "
+        "step; far quicker where the teacher is large, and less exact the stronger the augmentation.",
+        level="all",
+    )
+    unlabelled: Literal["teach", "leave"] = option(
+        "teach",
+        title="Samples without labels",
+        help="Where there are any. teach: the teacher answers them, and the student learns from its answers. leave: "
+        "labelled samples alone.",
+        level="all",
+    )
     patience: int = option(
         0,
         title="Patience",

@@ -48,7 +48,7 @@ class FineTuning(Tuning):
         o, layers = self._training, context.options
         parameters = dict(self.root.named_parameters())
         yield from decayed("head", self._head_names(), parameters, o.learning_rate, o.weight_decay)
-        yield from stage_groups(
+        groups = stage_groups(
             self.root,
             context.descriptor,
             prefix=f"{self.at}backbone.",
@@ -59,6 +59,9 @@ class FineTuning(Tuning):
             over=layers.decay_over,
             wanted=_is_bias if biases else None,
         )
+        growth, most = layers.backbone_growth, max(1.0, 1.0 / layers.backbone_rate)
+        for group in groups:
+            yield dataclasses.replace(group, growth=growth, most=most) if growth > 1 else group
 
 
 def _is_bias(name: str, parameter: nn.Parameter) -> bool:

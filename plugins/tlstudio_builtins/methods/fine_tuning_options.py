@@ -41,6 +41,15 @@ class Beginning(Options):
         ge=1,
         le=10_000,
     )
+    head_rate: float = option(
+        0.0,
+        title="Learning rate, head alone",
+        help="While a head is fitted by gradient; 0: the rate below.",
+        level="all",
+        only_if={"stages": ("two",), "head_start": ("gradient",)},
+        ge=0.0,
+        le=10.0,
+    )
     learning_rate: float = option(
         3e-4, title="Learning rate, head", help="At its peak, after warm-up.", gt=0.0, le=10.0
     )
@@ -56,6 +65,14 @@ class Layers(Beginning):
         unit="× head",
         gt=0.0,
         le=10.0,
+    )
+    backbone_growth: float = option(
+        1.0,
+        title="Backbone rate grows",
+        help="After each epoch the backbone's rate is multiplied by this, until it is the head's. 1: it does not grow.",
+        level="all",
+        ge=1.0,
+        le=100.0,
     )
     stage_decay: float = option(
         0.0,
@@ -102,8 +119,11 @@ class Layers(Beginning):
 class Training(Beginning):
     """Everything about the steps themselves."""
 
-    optimizer: Literal["adamw", "sgd"] = option(
-        "adamw", title="Optimizer", help="adamw, or sgd with Nesterov momentum 0.9.", level="all"
+    optimizer: Literal["adamw", "sgd", "momentum"] = option(
+        "adamw",
+        title="Optimizer",
+        help="adamw; sgd with Nesterov's momentum 0.9; or sgd with ordinary momentum 0.9.",
+        level="all",
     )
     weight_decay: float = option(
         0.01, title="Weight decay", help="Not on biases and normalisation.", level="all", ge=0.0, le=10.0
@@ -175,6 +195,13 @@ class Training(Beginning):
         ge=0.0,
         lt=1.0,
     )
+    schedule: Literal["cosine", "one-cycle", "steps", "constant"] = option(
+        "cosine",
+        title="Schedule",
+        help="Of the rates after the warm-up. cosine: down to 0. one-cycle: from a fifth up over the warm-up, then "
+        "down to 0. steps: to a tenth, again and again.",
+        level="all",
+    )
     warmup: float = option(
         0.05,
         title="Warm-up",
@@ -182,6 +209,24 @@ class Training(Beginning):
         level="all",
         ge=0.0,
         lt=1.0,
+    )
+    first_drop: float = option(
+        0.6,
+        title="First drop",
+        help="Share of the steps after which the rates fall to a tenth.",
+        level="all",
+        only_if={"schedule": ("steps",)},
+        gt=0.0,
+        le=1.0,
+    )
+    drop_every: float = option(
+        1.0,
+        title="Next drops",
+        help="Share of the steps after which they fall to a tenth again; 1: never.",
+        level="all",
+        only_if={"schedule": ("steps",)},
+        gt=0.0,
+        le=1.0,
     )
     clip_norm: float = option(
         1.0,

@@ -24,6 +24,7 @@ from tlstudio_builtins.methods.fine_tuning_options import Training
 from tlstudio_builtins.methods.mixing import Mixed, mix
 
 PIXEL_BATCH, PIXEL_RATE = 4, 2e-3  # pictures at most, and the rate at which a head for pixels starts
+_CYCLE_START, _CYCLE_FLOOR, _MOST_DROPS = 0.2, 1e-5, 20
 
 
 class Tuning:
@@ -91,7 +92,7 @@ class Tuning:
         if o.head_start == "logistic" and context.objective.solvable:
             return common.solved_phase("Head on frozen features", 0.0, o.sampler)
         stream = self._stream(context) if pixels else Stream(features=True, batch_size=o.batch_size, sampler=o.sampler)
-        rate = PIXEL_RATE if pixels else o.learning_rate
+        rate = o.head_rate or (PIXEL_RATE if pixels else o.learning_rate)
         return Phase(
             name="head",
             title="Head, the backbone frozen" if pixels else "Head on frozen features",
@@ -113,8 +114,8 @@ class Tuning:
             groups=tuple(groups),
             streams=(self._stream(context),),
             batch_norm=batch_norm,
-            optimizer=Optimizer(kind=o.optimizer),
-            schedule=Schedule(kind="cosine", warmup=o.warmup),
+            optimizer=_optimizer(o),
+            schedule=_schedule(o),
             patience=o.patience,
             ema=o.ema_decay if o.ema else None,
             clip_norm=o.clip_norm,
@@ -144,3 +145,16 @@ class Tuning:
         if not pictures or self._context.objective.pixels:
             return None
         return mix(train.inputs, train.targets, self._training.mixup, self._training.cutmix, state.generator)
+
+
+def _optimizer(o: Training) -> Optimizer:
+    return Optimizer(kind="adamw") if o.optimizer == "adamw" else Optimizer(kind="sgd", nesterov=o.optimizer == "sgd")
+
+
+def _schedule(o: Training) -> Schedule:
+    if o.schedule == "one-cycle":
+        return Schedule(kind="one-cycle", warmup=o.warmup, start=_CYCLE_START, floor=_CYCLE_FLOOR)
+    if o.schedule == "steps":
+        drops = (o.first_drop + number * o.drop_every for number in range(_MOST_DROPS))
+        return Schedule(kind="steps", warmup=o.warmup, drops=tuple(drop for drop in drops if drop < 1 - 1e-9))
+    return Schedule(kind=o.schedule, warmup=o.warmup)

@@ -21,7 +21,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def canvas(content: bytes, parameters: Mapping[str, Any]) -> Canvas:
-    """The spectrogram as the network sees it, less the resize: time across, frequency (in mel) down."""
+    """The spectrogram as the network sees it, less the resize: time of the sound across, frequency (in mel) down. What
+    is silence that was added has no time.
+    """
     geometry = Geometry.of(parameters)
     samples = sound_files.read(content, geometry.rate, REACH * geometry.seconds)
     levels = fitted(spectrogram(samples, geometry), geometry.frames)
@@ -29,11 +31,13 @@ def canvas(content: bytes, parameters: Mapping[str, Any]) -> Canvas:
     top = _mel(geometry.rate / 2)
     heights = [(1 - _mel(hz) / top, f"{hz:,}") for hz in _TICKS if hz <= geometry.rate / 2]
     step = next(s for s in (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if geometry.seconds / s <= 10 or s == 5.0)
-    times = np.arange(0, geometry.seconds + 1e-9, step)
+    first = middle(1 + len(samples) // geometry.hop, geometry.frames) * geometry.hop / geometry.rate
+    times = step * np.arange(int(np.ceil(first / step - 1e-9)), 1 + int((first + geometry.seconds) / step + 1e-9))
+    times = times[(times >= 0) & (times <= len(samples) / geometry.rate + 1e-9)]
     return Canvas(
         picture=colours.coloured(levels),
         view=(0.0, 0.0, float(columns), float(rows)),
-        across=tuple((float(t / geometry.seconds), f"{t:g}") for t in times),
+        across=tuple((float((t - first) / geometry.seconds), f"{t:g}") for t in times),
         down=tuple(heights),
         across_title="seconds",
         down_title="Hz",

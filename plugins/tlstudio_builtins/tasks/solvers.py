@@ -5,17 +5,17 @@ All minimise mean loss + λ/2 ‖W‖² on standardised features.
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 
 from tlstudio.api import SolveData, TrainingError
 from tlstudio.training.modules import StandardizedLinear
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 STRENGTHS = tuple(10 ** (exponent / 2) for exponent in range(2, -11, -1))  # 10 down to 1e-5, 13 values
 _DEFAULT = 0.01  # without validation samples
@@ -39,6 +39,9 @@ def fit_logistic(
     ``weights [C]``: of each class. ``prior [C]``: ``log π``, which is taken from the biases at the end; since biases
     are not penalised that is the same as training with adjusted logits.
     """
+    from sklearn.exceptions import ConvergenceWarning  # here: it is as much to import as half of torch
+    from sklearn.linear_model import LogisticRegression
+
     features, targets = data.train
     present = torch.unique(targets)
     if len(present) < 2:
@@ -72,6 +75,8 @@ def fit_labels(
 
     Yields ``l2, train_loss, val_loss, best``; otherwise as :func:`fit_logistic`.
     """
+    from scipy.optimize import minimize
+
     features, targets = data.train
     head.fit_scale(features)
     x = head.standardize(features).double()
@@ -157,7 +162,7 @@ def _search(
             break
 
 
-def _linear(model: LogisticRegression, present: torch.Tensor, classes: int) -> dict[str, torch.Tensor]:
+def _linear(model: "LogisticRegression", present: torch.Tensor, classes: int) -> dict[str, torch.Tensor]:
     """scikit-learn's coefficients as those of a linear layer; classes without a training sample stay far below."""
     coefficients = torch.from_numpy(model.coef_).float()
     intercept = torch.from_numpy(model.intercept_).float()

@@ -4,7 +4,7 @@ from typing import Any
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QWidget
+from PySide6.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from tlstudio.api.errors import StudioError
 from tlstudio.api.events import Event, Failed, Finished
@@ -14,6 +14,7 @@ from tlstudio.gui.pages.compare_choices import Comparison, comparisons
 from tlstudio.gui.pages.compare_table import CompareTable
 from tlstudio.gui.pages.compare_verdict import VerdictCard
 from tlstudio.gui.session import Session
+from tlstudio.gui.widgets.elided_combo import ElidedCombo
 from tlstudio.gui.widgets.kit import (
     Banner,
     Card,
@@ -48,11 +49,12 @@ class ComparePage(Page):
         self._asked: tuple[int, ...] = ()
         self._wanted: tuple[int, ...] = ()
         self.table_: Table | None = None
-        self.chooser = QComboBox()
+        self.chooser = ElidedCombo()
         self.chooser.setAccessibleName("Comparison")
         self.chooser.setMinimumWidth(200)
         self.chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.header = PageHeader("Compare", "")
+        self.header.title.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self.all_runs = link_button("All runs")
         self.open_run, self.export = button("Open run", "run"), primary_button("Export…", "export")
         for widget in (self.all_runs, self.chooser, self.open_run, self.export):
@@ -98,7 +100,9 @@ class ComparePage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.chooser.setMaximumWidth(420 if self.width() > 900 else 230)
+        wide = self.width() > 900
+        self.chooser.setMaximumWidth(420 if wide else 310)
+        self.header.subtitle.setVisible(wide)  # the chooser says it
 
     # --- what is compared ----------------------------------------------------------------------------------
 

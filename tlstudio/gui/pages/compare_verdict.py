@@ -1,4 +1,4 @@
-"""What a comparison comes to, and what is meant by cheap."""
+"""What a comparison comes to, and what it is to come to: the goal."""
 
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 
@@ -11,11 +11,14 @@ class VerdictCard(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("What to take", parent)
         self.by = QComboBox()
-        self.by.setAccessibleName("Cheap by")
-        self.by.setToolTip("What is sparing: among those that are not significantly worse than the best, the cheapest")
-        for key, (name, _) in sentences.COSTS.items():
-            self.by.addItem(name, key)
-        label = QLabel("cheap by")
+        self.by.setAccessibleName("Goal")
+        self.by.setToolTip(
+            "Among the methods that are not significantly worse than the best: the one that is quickest to train, "
+            "trains the fewest parameters, leaves the smallest model, or predicts fastest. Or the best, at any price."
+        )
+        for key, title in sentences.GOALS.items():
+            self.by.addItem(title, key)
+        label = QLabel("Goal")
         label.setObjectName("muted")
         label.setBuddy(self.by)
         row = QHBoxLayout()

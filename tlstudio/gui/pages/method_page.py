@@ -4,11 +4,12 @@ import functools
 import re
 from pathlib import Path
 
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QTextDocument
+from PySide6.QtCore import QUrl, Slot
+from PySide6.QtGui import QIcon, QTextBlock, QTextCursor, QTextDocument, QTextFormat, QTextLength, QTextTable
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from tlstudio import paths
+from tlstudio.gui import theme
 
 _SIZE = (780, 640)
 
@@ -51,10 +52,45 @@ class MethodPage(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(self.browser, 1)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setIcon(QIcon())
         back = buttons.addButton("Back", QDialogButtonBox.ButtonRole.ActionRole)
         back.setEnabled(False)
         back.clicked.connect(self.browser.backward)
         self.browser.backwardAvailable.connect(back.setEnabled)
         buttons.rejected.connect(self.reject)
         column.addWidget(buttons)
+        self.browser.sourceChanged.connect(self._on_source)
         self.browser.setSource(QUrl.fromLocalFile(str(page)), QTextDocument.ResourceType.MarkdownResource)
+
+    @Slot(QUrl)
+    def _on_source(self, _page: QUrl) -> None:
+        space(self.browser.document())
+
+
+def space(document: QTextDocument) -> None:
+    """Room between paragraphs and around tables, which Markdown leaves to whoever shows it."""
+    block = document.begin()
+    while block.isValid():
+        cursor, form = QTextCursor(block), block.blockFormat()
+        if cursor.currentTable() is None:
+            level, listed = form.headingLevel(), block.textList() is not None
+            ends_list = not listed and block.previous().isValid() and block.previous().textList() is not None
+            close = listed or (_code(block) and _code(block.next()))
+            form.setTopMargin(16 if level > 1 else 7 if ends_list else 0)
+            form.setBottomMargin(6 if level else 2 if close else 9)
+            cursor.setBlockFormat(form)
+        block = block.next()
+    for frame in document.rootFrame().childFrames():
+        if isinstance(frame, QTextTable):
+            table = frame.format().toTableFormat()
+            table.setWidth(QTextLength(QTextLength.Type.PercentageLength, 99))
+            table.setBorderCollapse(True)
+            table.setBorderBrush(theme.tokens().color("line"))
+            table.setCellPadding(5)
+            table.setTopMargin(4)
+            table.setBottomMargin(12)
+            frame.setFormat(table)
+
+
+def _code(block: QTextBlock) -> bool:
+    return block.blockFormat().hasProperty(QTextFormat.Property.BlockCodeLanguage)

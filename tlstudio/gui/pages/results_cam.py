@@ -50,9 +50,8 @@ class AttentionView(ResultsView):
         self.left = Card("Does attention help?")
         scroll, column = scrolled()
         column.addWidget(self.sentence)
-        column.addWidget(self.table, 1)
+        column.addWidget(self.table)
         column.addWidget(self.words)
-        self.table.setMinimumHeight(296)
         self.left.body.addWidget(scroll, 1)
         self.right = Card("Where it looks")
         self.draw = button("Draw regions")
@@ -73,6 +72,7 @@ class AttentionView(ResultsView):
         self.right.body.addLayout(row)
         panes = QSplitter()
         panes.setChildrenCollapsible(False)
+        panes.setHandleWidth(14)
         for card in (self.left, self.right):
             panes.addWidget(card)
         panes.setSizes([6000, 5000])
@@ -157,10 +157,12 @@ class AttentionView(ResultsView):
 
     @Slot()
     def _show_item(self) -> None:
-        shown = [entry for entry in self.report.regions if "error" not in entry]
+        shown = pictures(self.report.regions)
         self._place = max(0, min(self._place, len(shown) - 1))
         self.back.setEnabled(self._place > 0)
         self.next.setEnabled(self._place + 1 < len(shown))
+        for pill in (self.back, self.next):
+            pill.setVisible(bool(shown))
         if not shown:
             self.play.setVisible(False)
             self.picture.show_image(QImage(), "The region of each item: what the answer rests on.")
@@ -188,12 +190,17 @@ class AttentionView(ResultsView):
 
     @Slot()
     def _on_play(self) -> None:
-        shown = [entry for entry in self.report.regions if "error" not in entry]
+        shown = pictures(self.report.regions)
         place = shown[self._place]["sound"]
         self.session.background.submit(lambda: read_sound(place, None), self._on_sound, self.caption.setText)
 
     def _on_sound(self, sound: Any) -> None:
         self.player.play(sound.wave, sound.rate)
+
+
+def pictures(regions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What can be shown: of an item with several labels, the region of each that it was given."""
+    return [{**entry, **one} for entry in regions if "error" not in entry for one in entry.get("labels") or [{}]]
 
 
 def caption(entry: dict[str, Any], truths: dict[int, str]) -> str:
@@ -206,7 +213,8 @@ def caption(entry: dict[str, Any], truths: dict[int, str]) -> str:
     words.append(
         f"target network {led['class']} ({100 * led['probability']:.0f} %){', a flip' if entry['flip'] else ''}"
     )
-    words.append(f"region {100 * entry['share']:.0f} % of the view")
+    whose = f" of {entry['label']}" if entry.get("label") else ""
+    words.append(f"region{whose} {100 * entry['share']:.0f} % of the view")
     gates = ", ".join(f"{int(channel)} (×{gate:.2f})" for channel, gate in entry["gates"][:5])
     return " · ".join([*words, f"widest gates {gates}"])
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from tlstudio.gui.pages.results_cards import shown
@@ -15,6 +16,7 @@ _HELP = (
     "bootstrap: beyond zero it is more than chance",
     "Items on which the model is right and the control wrong, and the other way round",
 )
+_NAMES, _MARGIN = 130, 24  # pixels: for the names at least, which wrap; around the words of a header
 _KINDS = {
     "baseline": "must be beaten",
     "ablation": "must be worse",
@@ -31,15 +33,48 @@ class ControlTable(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verticalHeader().setVisible(False)
         self.setHorizontalHeaderLabels(list(_COLUMNS))
         header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         for column, text in enumerate(_HELP):
             item = self.horizontalHeaderItem(column)
             if item is not None:
                 item.setToolTip(text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Names get what is left; wins and losses are shown where the names need none of their room, and intervals go
+        below their figures before names become too narrow.
+        """
+        room, last = self.viewport().width(), len(_COLUMNS) - 1
+        self._break_margins(False)
+        names, *others = self._wanted()
+        narrow = names + sum(others) > room
+        if narrow is not self.isColumnHidden(last):
+            self.setColumnHidden(last, narrow)
+        if narrow:
+            self._break_margins(_NAMES + sum(others[:-1]) > room)
+        for column in range(1, last + 1):
+            self.resizeColumnToContents(column)
+        self.setColumnWidth(0, max(_NAMES, room - sum(self.columnWidth(column) for column in range(1, last + 1))))
+        self.resizeRowsToContents()
+        self.setMinimumHeight(self.horizontalHeader().height() + self.verticalHeader().length() + 2)
+
+    def _wanted(self) -> list[int]:
+        words = self.horizontalHeader().fontMetrics()
+        return [max(self.sizeHintForColumn(c), words.horizontalAdvance(t) + _MARGIN) for c, t in enumerate(_COLUMNS)]
+
+    def _break_margins(self, broken: bool) -> None:
+        old, new = ("  (", "\n(") if broken else ("\n(", "  (")
+        for row in range(self.rowCount()):
+            item = self.item(row, 2)
+            if item is not None and old in item.text():
+                item.setText(item.text().replace(old, new))
 
     def show_rows(self, rows: list[dict[str, Any]], percent: bool) -> None:
         self.setRowCount(len(rows))
@@ -61,6 +96,7 @@ class ControlTable(QTableWidget):
                     font.setBold(True)
                     item.setFont(font)
                 self.setItem(number, column, item)
+        self._fit()
 
 
 def _interval(row: dict[str, Any], percent: bool) -> str:

@@ -24,14 +24,15 @@ _LEAST = 116
 
 
 class _MetricCard(QFrame):
-    def __init__(self, title: str, value: str, beside: str, below: str, tip: str) -> None:
+    def __init__(self, title: str, value: str, beside: str, below: str, tip: str, last: str | None = None) -> None:
+        """``last``: a further line, perhaps empty so that cards side by side are alike."""
         super().__init__()
         self.setObjectName("card")
         self.setMinimumWidth(_LEAST)
-        self.setAccessibleName(f"{title}: {value} {beside}{f', {below}' if below else ''}")
+        self.setAccessibleName(f"{title}: {value} {beside}{f', {below}' if below else ''}{f', {last}' if last else ''}")
         self.setToolTip(tip)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 10, 10, 10)
+        layout.setContentsMargins(13, 10, 5, 10)
         layout.setSpacing(1)
         name = ElidedLabel(title)
         name.setObjectName("small")
@@ -40,7 +41,7 @@ class _MetricCard(QFrame):
         number.setStyleSheet("font-size: 20px; font-weight: 600;")
         layout.addWidget(name)
         layout.addWidget(number)
-        for text in (beside, below):
+        for text in (beside, below) if last is None else (beside, below, last):
             line = small_label(text, wrap=False)
             line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             layout.addWidget(line)
@@ -53,12 +54,15 @@ class MetricCards(QWidget):
         super().__init__(parent)
         self._known: Mapping[str, MetricDescriptor] = {metric.id: metric for metric in metrics}
         self._cards: list[QWidget] = []
+        self._several: tuple[int, SplitResults] | None = None
         self.setMinimumWidth(260)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(12)
 
-    def show_split(self, split: SplitResults | None) -> None:
+    def show_split(self, split: SplitResults | None, several: tuple[int, SplitResults] | None = None) -> None:
+        """``several``: the number of views and what their mean comes to, where that is known."""
+        self._several = several
         self._cards = []
         while self._grid.count():
             item = self._grid.takeAt(0)
@@ -87,7 +91,8 @@ class MetricCards(QWidget):
         title = next(title for one, title, _ in FIGURES[split.task] if one == key)
         beside = f"{title.lower() if title[1:].islower() else title} {value:.2f}"
         tip = f"What the model does worst, by {title}"
-        return [_MetricCard(_WORST.get(split.task, "Weakest class"), name, beside, "", tip)]
+        last = None if self._several is None else ""
+        return [_MetricCard(_WORST.get(split.task, "Weakest class"), name, beside, "", tip, last)]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -115,8 +120,22 @@ class MetricCards(QWidget):
         if name in split.baseline:
             below = f"baseline {shown(split.baseline[name], percent)}"
             tips.append(f"The baseline looks at nothing: {split.baseline_name}.")
+        last = None
+        if self._several is not None:
+            views, other = self._several
+            last, more = _of_views(views, other, name, percent)
+            tips.append(more)
         tip = "\n".join(line for line in tips if line)
-        return _MetricCard(title, shown(value or 0.0, percent), beside, below, tip)
+        return _MetricCard(title, shown(value or 0.0, percent), beside, below, tip, last)
+
+
+def _of_views(views: int, split: SplitResults, name: str, percent: bool) -> tuple[str, str]:
+    """``6 views 93.3 %``, and a sentence with its interval; empty where the metric is not there."""
+    value, low, high = (split.metrics.get(key) for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return "", ""
+    ends = "" if low is None or high is None else f" ({shown(low, percent, bare=True)} – {shown(high, percent)})"
+    return f"{views} views {shown(value, percent)}", f"Mean of {views} views of each: {shown(value, percent)}{ends}"
 
 
 def shown(value: float, percent: bool, *, bare: bool = False) -> str:

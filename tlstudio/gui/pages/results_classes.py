@@ -18,7 +18,7 @@ from tlstudio.gui.pages.results_data import FIGURES, WEAKEST, Row
 
 SORT = Qt.ItemDataRole.UserRole
 Index = QModelIndex | QPersistentModelIndex
-_NARROW, _WIDE, _NAME = 62, 100, 100
+_NARROW, _WIDE, _NAME, _AROUND = 62, 100, 72, 18
 
 
 class _Model(QAbstractTableModel):
@@ -121,11 +121,18 @@ class ClassTable(QTableView):
         self._fit()
 
     def _fit(self) -> None:
-        others = max(1, len(self._model.figures))
-        width = max(_NARROW, min(_WIDE, (self.viewport().width() - _NAME) // others))
-        for column in range(1, 1 + others):
+        """No head is cut off; where there is little room, the last column goes."""
+        heads = [f"{title}   " for _, title, _ in self._model.figures]
+        least = [max(_NARROW, self.fontMetrics().horizontalAdvance(head) + _AROUND) for head in heads]
+        room = self.viewport().width()
+        crowded = len(least) > 2 and _NAME + sum(least) > room
+        shown = least[:-1] if crowded else least
+        self.setColumnHidden(len(least), crowded)
+        share = min(_WIDE, (room - _NAME) // max(1, len(shown)))
+        widths = shown if max(shown, default=0) > share else [share] * len(shown)
+        for column, width in enumerate(widths, 1):
             self.setColumnWidth(column, width)
-        self.setColumnWidth(0, max(_NAME, self.viewport().width() - others * width))
+        self.setColumnWidth(0, max(_NAME, room - sum(widths)))
 
     @Slot(QModelIndex, QModelIndex)
     def _on_row_changed(self, now: QModelIndex, _before: QModelIndex) -> None:

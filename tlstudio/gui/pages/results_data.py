@@ -71,10 +71,13 @@ class SplitResults:
 
 @dataclasses.dataclass(frozen=True)
 class RunResults:
+    """``with_views``: of a split, over how many views of each sample the mean was taken, and what came of it."""
+
     run_id: int
     class_names: list[str]
     splits: dict[str, SplitResults]
     task: str = "classification"
+    with_views: dict[str, tuple[int, SplitResults]] = dataclasses.field(default_factory=dict)
 
 
 def read_results(run_id: int, folder: Path) -> RunResults:
@@ -85,13 +88,17 @@ def read_results(run_id: int, folder: Path) -> RunResults:
         names = [str(name) for name in content["class_names"]]
         task = str(content.get("task", "classification"))
         splits = {name: _split(name, part, len(names), task) for name, part in content["splits"].items()}
+        several = {
+            name: (int(part["views"]), _split(name, part, len(names), task))
+            for name, part in content.get("with_views", {}).items()
+        }
     except FileNotFoundError:
         raise ProjectError(
             f"Run {run_id} has no results yet: {path.name} is not in its folder. They are written when it ends."
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProjectError(f"The results of run {run_id} in {path} cannot be read: {error}.") from error
-    return RunResults(run_id, names, splits, task)
+    return RunResults(run_id, names, splits, task, several)
 
 
 def _split(name: str, part: dict[str, Any], classes: int, task: str) -> SplitResults:

@@ -43,10 +43,8 @@ class RunPage(Page):
         super().__init__(session, parent)
         self.run_id = 0
         self.story = RunStory()
-        self._ticket = 0
-        self._loaded = True
+        self._ticket, self._loaded, self._dirty = 0, True, False
         self._told: run_reading.Told | None = None
-        self._dirty = False
         self.titles = {metric.id: metric.title for metric in session.registry.metrics()}
         self.header = PageHeader("Run", "")
         self.controls = RunControls()
@@ -226,6 +224,7 @@ class RunPage(Page):
             reachable=self.run_id in active.running_ids,
             in_queue=self.run_id in active.waiting,
             results=bool(run.metrics),
+            reviewing=self.review.waits,
         )
         holds = state == "holding"
         if holds != self.holding.isVisible():
@@ -234,7 +233,8 @@ class RunPage(Page):
         if holds:
             self.holding.show_step(self.story.step)
         ended = self.story.ended if isinstance(self.story.ended, Failed) else None
-        self.happened.show_state(state, self._reason(run, state), Path(run.dir), ended)
+        reason = "" if self.review.waits else self._reason(run, state)
+        self.happened.show_state(state, reason, Path(run.dir), ended)
         self._arrange()
         self.others.set_dataset(run.dataset)
         self.others.mark(self.run_id)
@@ -267,7 +267,8 @@ class RunPage(Page):
     @Slot(str)
     def _on_chosen(self, command: str) -> None:
         self.happened.clear()
-        self.commands.obey(self.run_id, command)
+        if not (command == "resume" and self.review.accept()):
+            self.commands.obey(self.run_id, command)
         self._show_row()
 
     @Slot(int, str, bool)

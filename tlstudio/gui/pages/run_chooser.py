@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from tlstudio.gui.pages import run_words
 from tlstudio.gui.session import Session
+from tlstudio.gui.widgets.elided_combo import ElidedCombo
 from tlstudio.project import Run
 
 
@@ -18,7 +19,7 @@ def with_model(run: Run) -> bool:
     return bool(run.model)
 
 
-class RunChooser(QComboBox):
+class RunChooser(ElidedCombo):
     """``run_chosen`` carries the id of the run that is to be shown now; 0 where there is none."""
 
     run_chosen = Signal(int)

@@ -11,6 +11,7 @@ from tlstudio.gui.session import Session
 if TYPE_CHECKING:
     from tlstudio.project import Run
 
+_LOOK = "waits for you: strike out the new labels that are wrong, and let it go on."
 _IN_A_TERMINAL = "To go on all the same: --insist."
 
 
@@ -52,8 +53,10 @@ class RunCommands(QObject):
         self._session.set_status(f"Run {run_id}: checking that nothing differs from when it began")
 
         def check() -> tuple[int, str, bool]:
-            from tlstudio import resuming
+            from tlstudio import pseudo_labels, resuming
 
+            if pseudo_labels.waiting(project.run_dir(run_id)) is not None:
+                return run_id, _LOOK, False
             try:
                 resuming.check_resume(project, registry, run_id)
             except StudioError as error:
@@ -71,7 +74,12 @@ class RunCommands(QObject):
         run_id, sentence, insist = answer
         self._checking.discard(run_id)
         self._session.set_status("")
-        if sentence:
+        if sentence == _LOOK:
+            self._session.active.expect(run_id, "")
+            self._session.select_run(run_id)
+            self._session.show_page("run")
+            self._session.say("neutral", f"Run {run_id} {_LOOK}")
+        elif sentence:
             self._session.active.expect(run_id, "")
             self.refused.emit(run_id, sentence, insist)
         else:

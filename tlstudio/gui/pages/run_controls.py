@@ -9,6 +9,7 @@ from tlstudio.gui.widgets.kit import Pill, button, primary_button, set_kind
 _PAUSE = "Finishes the step and waits with the model in memory: it can be asked meanwhile. (Ctrl+Shift+H)"
 _PARK = "Finishes the step, writes everything down and ends the worker: its memory, or the GPU, is free."
 _STOP = "Ends the training; the best model so far is kept and can be exported."
+_REVIEWING = "The same as “Go on”: the run learns from what is not struck out."
 _BUSY = ("pausing", "parking", "stopping", "starting")
 
 SHOWN: dict[str, tuple[str, ...]] = {
@@ -60,8 +61,18 @@ class RunControls(QWidget):
         """Shorter words, where the window is narrow."""
         self.buttons["stop"].setText("Stop" if compact else "Stop and keep best")
 
-    def show_state(self, state: str, *, reachable: bool = True, in_queue: bool = True, results: bool = False) -> None:
-        """``reachable``: this window can tell the run something. ``results``: there is something to see."""
+    def show_state(
+        self,
+        state: str,
+        *,
+        reachable: bool = True,
+        in_queue: bool = True,
+        results: bool = False,
+        reviewing: bool = False,
+    ) -> None:
+        """``reachable``: this window can tell the run something. ``results``: there is something to see.
+        ``reviewing``: the page has a button of its own for going on.
+        """
         self.pill.set(run_words.WORDS.get(state, state), run_words.TONES.get(state, "neutral"))
         self.pill.setMinimumWidth(self.pill.sizeHint().width())
         names = SHOWN.get("lined-up" if state == "queued" and not in_queue else state, ())
@@ -70,7 +81,9 @@ class RunControls(QWidget):
             made.setVisible(name in names and (name != "results" or results))
             made.setEnabled(ended or (reachable and state not in _BUSY))
         self.buttons["stop"].setEnabled(reachable and state not in ("stopping", "starting"))
-        set_kind(self.buttons["resume"], "" if state == "stopped" and results else "primary", "train")
+        plain = reviewing or (state == "stopped" and results)
+        set_kind(self.buttons["resume"], "" if plain else "primary", "train")
+        self.buttons["resume"].setToolTip(_REVIEWING if reviewing else "")
 
     @Slot()
     def _on_clicked(self) -> None:

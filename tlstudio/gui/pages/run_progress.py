@@ -23,6 +23,7 @@ class RunProgress(Card):
         self.epoch = _number("epoch 000 of 000", "cardtitle")
         self.phase = ElidedLabel()
         self.phase.setObjectName("muted")
+        self.phase.cut = Qt.TextElideMode.ElideRight
         self.phase.setMinimumWidth(96)
         self.eta = _number("took 00 min 00 s")
         self.speed = _number("00000 images/s")
@@ -35,9 +36,9 @@ class RunProgress(Card):
             label.setToolTip(tip)
         row = QHBoxLayout()
         row.setSpacing(14)
-        row.addWidget(self.bar, 3)
+        row.addWidget(self.bar, 2)
         row.addWidget(self.epoch)
-        row.addWidget(self.phase, 2)
+        row.addWidget(self.phase, 3)
         for label in (self.eta, self.speed, self.memory):
             row.addWidget(label)
         self.body.addLayout(row)

@@ -71,6 +71,8 @@ class ReviewCard(Card):
         self._run_id, self._ticket = 0, 0
         self.classes = QComboBox()
         self.classes.setAccessibleName("Class that is shown")
+        self.classes.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.classes.setMaximumWidth(260)
         self.classes.currentIndexChanged.connect(self._on_class)
         self.all_wrong = button("Strike out all of them", tip="Every sample that is shown; once more takes it back.")
         self.go_on = primary_button("Go on", "train")
@@ -112,6 +114,25 @@ class ReviewCard(Card):
         self._session.background.submit(read, self._on_read, self._session.say_error)
 
     @property
+    def waits(self) -> bool:
+        """Whether there is something to be looked at, which :meth:`accept` takes as it stands."""
+        return self._proposal is not None
+
+    def accept(self) -> bool:
+        """The run goes on with what is not struck out; false where nothing waits."""
+        found, project = self._proposal, self._session.project
+        if found is None or project is None:
+            return False
+        self.go_on.setEnabled(False)
+        folder, wrong, number, run_id = project.run_dir(found.run_id), self.vetoed, found.found.number, found.run_id
+
+        def write() -> tuple[int, Round]:
+            return run_id, pseudo_labels.veto(folder, wrong, number)
+
+        self._session.background.submit(write, self._on_written, self._on_failed)
+        return True
+
+    @property
     def vetoed(self) -> set[int]:
         """Items that are struck out."""
         found = self._proposal
@@ -141,7 +162,7 @@ class ReviewCard(Card):
         for label, shots in found.shots.items():
             self.classes.addItem(f"{label} ({len(shots)})", label)
         self.classes.blockSignals(False)
-        self.set_title(f"Round {found.found.number}: labels that the model would learn from as well")
+        self.set_title(f"Round {found.found.number}: new labels")
         self._on_class(0)
 
     @Slot(int)
@@ -188,22 +209,13 @@ class ReviewCard(Card):
         out = f" {text.plural(wrong, 'label')} struck out." if wrong else ""
         how = "A click" if self.strip.once else "A double click"
         self.sentence.setText(
-            f"{text.plural(found.count, 'sample')} without a label got one that the model is sure of. {how} or X "
-            f"strikes out what is wrong, and takes it back.{out}"
+            f"{text.plural(found.count, 'sample')} without a label got one that the model is sure of, and would learn "
+            f"from. {how} or X strikes out what is wrong, and takes it back.{out}"
         )
 
     @Slot()
     def _on_go_on(self) -> None:
-        found, project = self._proposal, self._session.project
-        if found is None or project is None:
-            return
-        self.go_on.setEnabled(False)
-        folder, wrong, number, run_id = project.run_dir(found.run_id), self.vetoed, found.found.number, found.run_id
-
-        def write() -> tuple[int, Round]:
-            return run_id, pseudo_labels.veto(folder, wrong, number)
-
-        self._session.background.submit(write, self._on_written, self._on_failed)
+        self.accept()
 
     def _on_written(self, answer: tuple[int, Round]) -> None:
         self.go_on.setEnabled(True)

@@ -26,6 +26,9 @@ class NewLabelsView(ResultsView):
         self.rounds, self.classes = QComboBox(), QComboBox()
         self.rounds.setAccessibleName("Round that is shown")
         self.classes.setAccessibleName("Class that is shown")
+        for box in (self.rounds, self.classes):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+            box.setMaximumWidth(260)
         self.rounds.currentIndexChanged.connect(self._on_round)
         self.classes.currentIndexChanged.connect(self._on_class)
         card.header.addWidget(self.rounds)

@@ -3,10 +3,12 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from tlstudio.api.errors import ProjectError
 from tlstudio.gui.options_fields import spell
 from tlstudio.gui.pages import run_words
 from tlstudio.project import Run
 from tlstudio.registry import Registry
+from tlstudio.training.spec import RunSpec
 
 
 def differences(registry: Registry, runs: list[Run]) -> list[tuple[str, list[str]]]:
@@ -17,6 +19,7 @@ def differences(registry: Registry, runs: list[Run]) -> list[tuple[str, list[str
         ("Weights", [run.weights or "–" for run in runs]),
         ("Method", [run_words.method_title(registry, run.method) for run in runs]),
         ("Seed", [str(run.seed) for run in runs]),
+        ("Recipe", [_recipe(run) for run in runs]),
     ]
     names: dict[str, str] = {}
     for run in runs:
@@ -27,6 +30,15 @@ def differences(registry: Registry, runs: list[Run]) -> list[tuple[str, list[str
     for name, title in names.items():
         rows.append((title, [spell(run.options[name]) if name in run.options else "–" for run in runs]))
     return [(title, values) for title, values in rows if len(set(values)) > 1]
+
+
+def _recipe(run: Run) -> str:
+    """What its options began with."""
+    try:
+        chosen = RunSpec.load(run.dir).recipe
+    except ProjectError:
+        return "–"
+    return chosen.title if chosen else "–"
 
 
 class DifferencesTable(QTableWidget):

@@ -21,6 +21,7 @@ from tlstudio.gui.pages.train_making import RunMaker
 from tlstudio.gui.pages.train_methods import MethodList
 from tlstudio.gui.pages.train_outlook import Outlook, look_ahead
 from tlstudio.gui.pages.train_ranking import RankLine
+from tlstudio.gui.pages.train_recipe import RecipeLine
 from tlstudio.gui.pages.train_runtime import RuntimeForm
 from tlstudio.gui.pages.train_sweep import SweepForm
 from tlstudio.gui.pages.train_weights import WeightsDoor
@@ -53,6 +54,7 @@ class TrainPage(Page):
         self.inputs = InputsForm(session)
         self.advice, self.ranking = AdviceLine(session), RankLine(session)
         self.form = OptionsForm()
+        self.recipe = RecipeLine(session, self.form, self.backbones, self.methods)
         self.sweep = SweepForm()
         self.runtime = RuntimeForm(session.settings)
         self.footer = TrainFooter()
@@ -81,7 +83,7 @@ class TrainPage(Page):
         self.columns.setHandleWidth(14)
         backbone, self.import_weights = train_cards.backbone_card(self.backbones, self.ranking)
         options, self.reset_all, self.all_options = train_cards.options_card(
-            self.inputs, self.form, self.sweep, self.runtime
+            self.inputs, self.recipe, self.form, self.sweep, self.runtime
         )
         self.finder = FinderDoor(self.session, self, self.form, self._request, options)
         for card, least in ((backbone, 224), (train_cards.method_card(self.methods), 206), (options, 314)):
@@ -110,7 +112,7 @@ class TrainPage(Page):
         self.sweep.changed.connect(self._refresh)
         for form in (self.form, self.inputs):
             self.all_options.toggled.connect(form.set_show_all)
-        self.reset_all.clicked.connect(self.form.reset)
+        self.reset_all.clicked.connect(self.recipe.reset)
         self.import_weights.clicked.connect(self.weights.ask)
         self.empty.triggered.connect(self._on_data_asked)
         self.train.clicked.connect(self.start)
@@ -193,6 +195,7 @@ class TrainPage(Page):
             self.backbones.current,
             self.methods.current,
             self.form,
+            self.recipe.flags(),
             self.inputs,
             self.sweep,
             self.runtime,
@@ -227,7 +230,7 @@ class TrainPage(Page):
         return {
             **shared,
             "method": self.methods.current,
-            "options": self.sweep.choices(self.form.changed_values()),
+            **self.recipe.request(self.sweep),
             "seeds": self.runtime.seeds(),
             **self.inputs.request(),
         }
@@ -280,7 +283,7 @@ class TrainPage(Page):
             self.backbones.search.clear()
             self.backbones.select(advice.backbone)
         self.methods.select(advice.method)
-        self.form.set_values(advice.options)
+        self.recipe.set_values(advice.options)
         self.inputs.set_values(advice.inputs)
         if advice.seeds > 1:
             self.runtime.seed_text.setText(f"0-{advice.seeds - 1}")

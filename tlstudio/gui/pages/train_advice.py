@@ -1,11 +1,14 @@
 """A line on the Train page: what to begin with, and why; one press fills the form."""
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from tlstudio.advising import Advice, advise
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import Card, ElidedLabel, icon_button, link_button, small_label
+from tlstudio.gui.widgets.pill_menu import PillMenu
+
+_GOALS = {"accuracy": "best score", "small": "a small model", "shift": "other data later"}  # of advising.GOALS
 
 
 class AdviceLine(Card):
@@ -20,6 +23,11 @@ class AdviceLine(Card):
         self.advice: Advice | None = None
         self.setAccessibleName("Suggestion")
         self.line = ElidedLabel()
+        self.line.cut = Qt.TextElideMode.ElideRight
+        self.goal = PillMenu("Goal")
+        self.goal.set_choices([*_GOALS.items()], "accuracy")
+        self.goal.picked.connect(self._on_goal)
+        self._show_goal()
         self.why = link_button("Why?")
         self.why.setCheckable(True)
         self.why.toggled.connect(self._on_why)
@@ -34,7 +42,7 @@ class AdviceLine(Card):
         row = QHBoxLayout()
         row.setSpacing(10)
         row.addWidget(self.line, 1)
-        for widget in (self.why, self.use, self.dismiss):
+        for widget in (self.goal, self.why, self.use, self.dismiss):
             row.addWidget(widget)
         self.body.addLayout(row)
         self.body.addWidget(self.reasons)
@@ -53,8 +61,9 @@ class AdviceLine(Card):
             self.hide()
             return
         project, registry, name, ticket = session.project, session.registry, dataset.name, self._ticket
+        goal = self.goal.value
         session.background.submit(
-            lambda: (ticket, advise(project, registry, name)), self._on_advice, lambda _sentence: self.hide()
+            lambda: (ticket, advise(project, registry, name, goal=goal)), self._on_advice, lambda _sentence: self.hide()
         )
 
     def _on_advice(self, answer: tuple[int, Advice]) -> None:
@@ -66,6 +75,15 @@ class AdviceLine(Card):
         others = [f"Or {other.title}. {other.reason}" for other in advice.alternatives]
         self.reasons.setText("\n".join([*advice.reasons, *others]))
         self.show()
+
+    @Slot(str)
+    def _on_goal(self, _goal: str) -> None:
+        self._show_goal()
+        self.ask()
+
+    def _show_goal(self) -> None:
+        self.goal.set(_GOALS[self.goal.value], "Goal:")
+        self.goal.setToolTip("What the suggestion aims at")
 
     @Slot(bool)
     def _on_why(self, on: bool) -> None:

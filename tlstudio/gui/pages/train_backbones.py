@@ -7,37 +7,32 @@ from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
     QPersistentModelIndex,
-    QRectF,
-    QSize,
     Qt,
     Signal,
     Slot,
 )
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
     QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
 )
 
 from tlstudio import weights
-from tlstudio.gui import theme
+from tlstudio.gui.pages.train_backbone_card import ROLE, CardPainter
 from tlstudio.gui.widgets.kit import small_label
 from tlstudio.project import DatasetInfo, Project
 from tlstudio.registry import Registry
 
-ROLE = Qt.ItemDataRole.UserRole
 _LAST = 5  # rank of what hardly anybody looks for
 
 
 @dataclasses.dataclass(frozen=True)
 class BackboneChoice:
-    """One card. ``reason`` says why it cannot be used here; empty where it can."""
+    """One card. ``reason`` says why it cannot be used here; empty where it can. ``measured``: what a ranking on the
+    project's data says, with ``about`` as its explanation.
+    """
 
     backbone: str
     weights: str
@@ -47,6 +42,8 @@ class BackboneChoice:
     place: str
     ready: bool
     reason: str = ""
+    measured: str = ""
+    about: str = ""
 
     @property
     def key(self) -> str:
@@ -138,10 +135,11 @@ class _Model(QAbstractListModel):
         if role == ROLE:
             return choice
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return f"{choice.title}, {choice.trained_on}, {choice.facts}, {choice.reason or choice.place}"
+            parts = (choice.title, choice.trained_on, choice.facts, choice.reason or choice.place, choice.about)
+            return ", ".join(part for part in parts if part)
         if role == Qt.ItemDataRole.ToolTipRole:
-            reason = f"\n{choice.reason}" if choice.reason else ""
-            return f"{choice.title} ({choice.key})\n{choice.trained_on}\n{choice.facts}\n{choice.place}{reason}"
+            first = (f"{choice.title} ({choice.key})", choice.trained_on, choice.facts, choice.place)
+            return "\n".join([*first, *(part for part in (choice.reason, choice.about) if part)])
         return None
 
     def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
@@ -154,57 +152,11 @@ class _Model(QAbstractListModel):
         self.rows = rows
         self.endResetModel()
 
-
-class _Delegate(QStyledItemDelegate):
-    """Paints a card: name, what it was trained on, its size and licence, and where the weights are."""
-
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(160, 84)
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        choice: BackboneChoice = index.data(ROLE)
-        tokens = theme.tokens()
-        state = option.state
-        chosen = bool(state & QStyle.StateFlag.State_Selected)
-        under = bool(state & QStyle.StateFlag.State_MouseOver) and not choice.reason
-        focused = bool(state & QStyle.StateFlag.State_HasFocus)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(option.rect).adjusted(1, 1, -3, -7)
-        painter.setBrush(tokens.color("accent_soft" if chosen else "hover" if under else "panel"))
-        painter.setPen(QPen(tokens.color("accent" if chosen else "line"), 2 if chosen and focused else 1))
-        painter.drawRoundedRect(box, 8, 8)
-        text = box.adjusted(12, 8, -12, -8)
-        line = text.height() / 3
-        muted = tokens.color("muted")
-        strong = muted if choice.reason else tokens.color("text")
-        place = "" if choice.reason else choice.place.replace("download", "↓")
-        small = theme.scaled_font(12)
-        beside = QFontMetrics(small).horizontalAdvance(place) + 10 if place else 0
-        lines = (
-            (choice.title, theme.scaled_font(14, bold=True), strong, 0),
-            (choice.trained_on, small, strong, 0),
-            (choice.reason or choice.facts, small, muted, 0),
-        )
-        if beside:
-            lines = ((choice.title, theme.scaled_font(14, bold=True), strong, beside), *lines[1:])
-            area = QRectF(text.right() - beside, text.top(), beside, line)
-            _write(painter, area, place, small, tokens.color("ok") if choice.ready else muted, right=True)
-        for number, (words, font, colour, less) in enumerate(lines):
-            area = QRectF(text.left(), text.top() + number * line, text.width() - less, line)
-            _write(painter, area, words, font, colour)
-        painter.restore()
-
-
-def _write(painter: QPainter, area: QRectF, words: str, font: QFont, colour: QColor, *, right: bool = False) -> None:
-    """One line of text, cut where it is too long."""
-    painter.setFont(font)
-    painter.setPen(colour)
-    cut = QFontMetrics(font).elidedText(words, Qt.TextElideMode.ElideRight, int(area.width()) + 1)
-    side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
-    painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | side, cut)
+    def replace(self, by_key: dict[str, BackboneChoice]) -> None:
+        """The same rows with other words; what is selected stays selected."""
+        self.rows = [by_key[row.key] for row in self.rows]
+        if self.rows:
+            self.dataChanged.emit(self.index(0), self.index(len(self.rows) - 1))
 
 
 class BackboneList(QWidget):
@@ -215,6 +167,7 @@ class BackboneList(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._all: list[BackboneChoice] = []
+        self._measured: dict[str, tuple[str, str]] = {}
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search backbones")
         self.search.setAccessibleName("Search backbones")
@@ -224,7 +177,7 @@ class BackboneList(QWidget):
         self.view = QListView()
         self.view.setAccessibleName("Backbones")
         self.view.setModel(self._model)
-        self.view.setItemDelegate(_Delegate(self.view))
+        self.view.setItemDelegate(CardPainter(self.view))
         self.view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.view.setMouseTracking(True)
@@ -246,8 +199,20 @@ class BackboneList(QWidget):
 
     def set_choices(self, found: list[BackboneChoice]) -> None:
         """Shows these; the selection stays where its card is still there."""
-        self._all = found
+        self._all = [self._with_measured(choice) for choice in found]
         self._filter()
+
+    @Slot(object)
+    def set_measured(self, measured: dict[str, tuple[str, str]]) -> None:
+        """By key: what the cards say beside, and the explanation. The cards stay in their order."""
+        if measured != self._measured:
+            self._measured = measured
+            self._all = [self._with_measured(choice) for choice in self._all]
+            self._model.replace({choice.key: choice for choice in self._all})
+
+    def _with_measured(self, choice: BackboneChoice) -> BackboneChoice:
+        words, about = self._measured.get(choice.key, ("", ""))
+        return dataclasses.replace(choice, measured=words, about=about)
 
     def select(self, key: str) -> bool:
         for row, choice in enumerate(self._model.rows):

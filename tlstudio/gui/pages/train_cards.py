@@ -4,7 +4,9 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QPushButton, QWidget
 from shiboken6 import isValid
 
+from tlstudio.gui.pages.train_backbones import BackboneList
 from tlstudio.gui.pages.train_methods import MethodList
+from tlstudio.gui.pages.train_ranking import RankLine
 from tlstudio.gui.widgets.kit import Card, EmptyState, link_button, pill_button, rule, scrolled
 
 _HEADER = 28  # height of a card's title row, the same in all three
@@ -16,12 +18,15 @@ def _card(title: str) -> Card:
     return card
 
 
-def backbone_card(backbones: QWidget, below: QWidget) -> tuple[Card, QPushButton]:
-    """The card, and its link to import weights."""
-    card, import_weights = _card("Backbone"), link_button("Import weights…")
+def backbone_card(backbones: BackboneList, ranking: RankLine) -> tuple[Card, QPushButton]:
+    """The card, and its link to import weights. The cards of backbones say what the ranking has measured."""
+    ranking.measured.connect(backbones.set_measured)
+    card, import_weights = _card("Backbone"), link_button("Import…")
+    import_weights.setAccessibleName("Import weights")
+    import_weights.setToolTip("Weights that you have on disk, for one of the networks below")
     card.header.addWidget(import_weights)
     card.body.addWidget(backbones, 1)
-    card.body.addWidget(below)
+    card.body.addWidget(ranking)
     return card, import_weights
 
 
@@ -38,9 +43,11 @@ def method_card(methods: MethodList) -> Card:
     return card
 
 
-def options_card(inputs: QWidget, form: QWidget, *others: QWidget) -> tuple[Card, QPushButton, QPushButton]:
-    """The card, the link that resets the options, and the switch that shows all of them. ``inputs``: what stands above
-    the options.
+def options_card(
+    inputs: QWidget, recipe: QWidget, form: QWidget, *others: QWidget
+) -> tuple[Card, QPushButton, QPushButton]:
+    """The card, the link that resets the options, and the switch that shows all of them. ``inputs`` and ``recipe``
+    stand above the options.
     """
     card = _card("Options")
     reset_all, all_options = link_button("Reset"), pill_button("all", checkable=True)
@@ -51,6 +58,7 @@ def options_card(inputs: QWidget, form: QWidget, *others: QWidget) -> tuple[Card
     area, inside = scrolled()
     inside.setContentsMargins(0, 0, 4, 0)
     inside.addWidget(inputs)
+    inside.addWidget(recipe)
     inside.addWidget(form)
     inside.addWidget(rule())
     for other in others:

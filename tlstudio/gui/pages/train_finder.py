@@ -42,7 +42,7 @@ class FinderDoor(QObject):
         seeds = request.pop("seeds", None) or [0]
         request |= {
             "seed": seeds[0],
-            "options": self._form.changed_values(),
+            "options": self._form.values() if request["recipe"] else self._form.changed_values(),
             "runtime": request["runtime"].model_dump(mode="json"),
         }
         return {"project": str(project.path), "request": request}

@@ -3,7 +3,6 @@
 import dataclasses
 
 from tlstudio import estimating
-from tlstudio.gui.options_fields import spell
 from tlstudio.gui.options_form import OptionsForm
 from tlstudio.gui.pages.train_backbones import BackboneChoice
 from tlstudio.gui.pages.train_footer import command
@@ -35,10 +34,12 @@ def look_ahead(
     choice: BackboneChoice | None,
     method: str,
     form: OptionsForm,
+    settings: list[str],
     inputs: InputsForm,
     sweep: SweepForm,
     runtime: RuntimeForm,
 ) -> Outlook:
+    """``settings``: the options, as the command line is told of them."""
     dataset, seeds = session.dataset(), runtime.seeds()
     chosen = dataset is not None and choice is not None
     if dataset is None or choice is None or not method:
@@ -48,12 +49,8 @@ def look_ahead(
     guess = estimating.estimate(
         dataset, registry.backbone(choice.backbone), registry.method(method), form.values(), session.runs, device
     )
-    words = inputs.flags()
-    for name, value in form.changed_values().items():
-        words += ["--set", f"{name}={spell(value)}"]
-    line = command(
-        session.project, dataset.name, choice, method, words + runtime.flags(), seeds, sweep.flags()
-    )  # fmt: skip
+    words = [*inputs.flags(), *settings, *runtime.flags()]
+    line = command(session.project, dataset.name, choice, method, words, seeds, sweep.flags())
     runs = len(seeds) * len(sweep.choices({}))
     wrong = _wrong(form, inputs, sweep, seeds)
     if wrong:

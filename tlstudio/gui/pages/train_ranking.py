@@ -7,19 +7,23 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from tlstudio.api.events import Event, Failed, Finished, Progress
 from tlstudio.comparing.metrics import Shown
+from tlstudio.gui.pages.train_ranking_table import RankingDialog
 from tlstudio.gui.run_thread import RunThread
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import link_button, small_label
 from tlstudio.ranking import store
-from tlstudio.ranking.store import Ranking
+from tlstudio.ranking.store import Ranked, Ranking
 
-_SHOWN = 4  # of the ranking; the tooltip has all
+_SHOWN = 2  # of the ranking; the cards, the tooltip and the table have all
 
 
 class RankLine(QWidget):
-    """``ranked`` when a new ranking is there."""
+    """``ranked`` when a new ranking is there; ``measured`` carries, by the key of a backbone, what its card says of it
+    (text and explanation), whenever another ranking is shown.
+    """
 
     ranked = Signal()
+    measured = Signal(object)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,7 +41,13 @@ class RankLine(QWidget):
         self.text = small_label()
         self.text.hide()
         row = QHBoxLayout()
+        self.more = link_button("All scores…")
+        self.more.setToolTip("Neighbours, LogME, H-score, TransRate, LEEP and NCE of each backbone")
+        self.more.clicked.connect(self._on_more)
+        self.more.hide()
+        self.dialog: RankingDialog | None = None
         row.addWidget(self.link, 0, Qt.AlignmentFlag.AlignLeft)
+        row.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
         row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -62,13 +72,15 @@ class RankLine(QWidget):
 
     def _show(self, ranking: Ranking | None) -> None:
         self.ranking = ranking
+        self.more.setVisible(ranking is not None)
+        self.measured.emit(self._cards(ranking))
         if ranking is None:
             self.text.hide()
             self.link.setText("Rank on my data")
             return
         metric = Shown.of(self._session.registry, ranking.metric)
         lines = [
-            f"{place}. {row.title} {metric.value(row.probe)} {metric.spread(row.probe_sd)}".rstrip()
+            f"{place}. {ranking.name(row)} {metric.value(row.probe)} {metric.spread(row.probe_sd)}".rstrip()
             for place, row in enumerate(ranking.rows, 1)
         ]
         about = f"{metric.title} of a linear probe, {ranking.folds} folds of {ranking.items:,} training items"
@@ -77,6 +89,20 @@ class RankLine(QWidget):
         self.text.setAccessibleName(f"{about}: {'; '.join(lines)}")
         self.text.show()
         self.link.setText("Rank again")
+
+    def _cards(self, ranking: Ranking | None) -> dict[str, tuple[str, str]]:
+        if ranking is None:
+            return {}
+        metric = Shown.of(self._session.registry, ranking.metric)
+        return {row.key: _card(place, row, metric, ranking) for place, row in enumerate(ranking.rows, 1)}
+
+    @Slot()
+    def _on_more(self) -> None:
+        if self.ranking is not None:
+            metric = Shown.of(self._session.registry, self.ranking.metric)
+            self.dialog = RankingDialog(self.ranking, metric, self)
+            self.dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            self.dialog.open()
 
     @Slot()
     def _on_clicked(self) -> None:
@@ -114,3 +140,16 @@ class RankLine(QWidget):
         self.look()
         if event.status == "finished":
             self.ranked.emit()
+
+
+def _card(place: int, row: Ranked, metric: Shown, ranking: Ranking) -> tuple[str, str]:
+    """What the card of a backbone says, and the explanation."""
+    value = f"{metric.value(row.probe)} {metric.spread(row.probe_sd)}".rstrip()
+    numbers = {"LogME": row.logme, "H-score": row.h_score, "TransRate": row.transrate, "LEEP": row.leep, "NCE": row.nce}
+    others = ", ".join(f"{name} {number:.4g}" for name, number in numbers.items() if number is not None)
+    about = (
+        f"On your data: {metric.word} of a linear probe {value}, {place}. of {len(ranking.rows)}; neighbours "
+        f"{metric.value(row.neighbours)}{'; ' + others if others else ''}."
+        f"{' ' + row.caution if row.caution else ''}"
+    )
+    return f"{place}. {value}", about

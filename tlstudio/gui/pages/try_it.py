@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QSplitter, QWidget
 
 from tlstudio.api.events import Event, Failed, Finished
 from tlstudio.gui import icons
+from tlstudio.gui.pages import try_model
 from tlstudio.gui.pages.data_words import Previewer
 from tlstudio.gui.pages.run_chooser import RunChooser, with_model
 from tlstudio.gui.pages.try_guess import TYPED, answers
@@ -49,20 +50,17 @@ class TryPage(Page):
         self._file = ""  # an exported model; empty: the run's
         self._thread: RunThread | None = None
         self._again = False
-        self._said = ""  # of the answers that are shown
+        self._said, self._jobs = "", 0  # of the answers that are shown; how many jobs there were
         self._asked = ("", 1)  # the model that works now, and the views
-        self._jobs = 0
         self._masks = QTemporaryDir()
-        self.subject = Subject()
-        self._noun = "picture"
+        self.subject, self._noun = Subject(), "picture"
         self.header = PageHeader("Try it", "")
         self.runs = RunChooser(session, with_model)
         self.open_model = button("Model file…", "file", tip="An exported model instead of a run's")
         self.open_samples = primary_button("Open pictures…", "image")
         for widget in (self.runs, self.open_model, self.open_samples):
             self.header.add_action(widget)
-        self.model_file = Banner("neutral")
-        self.problem = Banner("error")
+        self.model_file, self.problem = Banner("neutral"), Banner("error")
         self.no_model = EmptyState(
             "try", "No model yet", "A finished run leaves a model to try. An exported file does as well.", "Go to Train"
         )
@@ -73,9 +71,7 @@ class TryPage(Page):
         )
         self.field = TextField()
         self.card = Card("Predictions")
-        self.clear = link_button("Clear")
-        self.views = pill_button("Several views", checkable=True)
-        self.views.setToolTip(f"The mean of up to {VIEWS} views of each sample: mirrored, and cut at its corners")
+        self.clear, self.views = link_button("Clear"), pill_button("Several views", checkable=True)
         self.status = muted_label("", wrap=False)
         self.card.header.addWidget(self.status)
         self.card.header.addWidget(self.views)
@@ -126,7 +122,7 @@ class TryPage(Page):
 
     @property
     def _views(self) -> int:
-        return VIEWS if self.views.isChecked() and self.subject.modality != "text" else 1
+        return VIEWS if self.views.isChecked() and self.views.isEnabled() else 1
 
     def set_model_file(self, path: str) -> None:
         self._file = path
@@ -246,7 +242,10 @@ class TryPage(Page):
         typed = self.subject.modality == "text"
         self.no_model.setVisible(not model)
         self.field.setVisible(bool(model) and typed)
-        self.views.setVisible(not typed)
+        run = None if self._file else self.runs.run
+        reason = try_model.one_way(self.session.registry, self.subject, run.backbone if run is not None else "")
+        self.views.setEnabled(not reason)
+        self.views.setToolTip(reason or try_model.LOOKS.format(self._noun))
         self.drop_here.setVisible(bool(model) and not shots)
         self.card.setVisible(bool(model) and bool(shots))
         self.open_samples.setVisible(bool(model))

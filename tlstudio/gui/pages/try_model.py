@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tlstudio.api.errors import UsageError
 from tlstudio.gui.pages.try_guess import TYPED
+from tlstudio.prediction import several_views
 from tlstudio.registry import Registry
 
 ICONS = {"image": "image", "audio": "sound", "text": "text", "video": "film"}
 VIEWS = 6  # of a sample, where several are wanted
+LOOKS = f"The mean of up to {VIEWS} views of each {{}}: mirrored, cut at its corners, or shifted"
 MOST = 2000  # samples at once
 _CAPTION = 400  # characters of a text
 
@@ -31,6 +34,15 @@ def of_run(folder: Path) -> Subject:
         return Subject(str(content.get("task", "classification")), str(content.get("modality", "image")))
     except (OSError, ValueError, AttributeError):
         return Subject()  # what is wrong with it is said when it is asked
+
+
+def one_way(registry: Registry, subject: Subject, backbone: str) -> str:
+    """Why a sample can be looked at in one way only; empty where there are several, or ``backbone`` is not known."""
+    try:
+        flip_safe = registry.backbone(backbone).flip_safe if backbone else True
+    except UsageError:
+        flip_safe = True  # the job will say what is missing
+    return several_views.one_way(modality=subject.modality, task=subject.task, parameters={}, flip_safe=flip_safe)
 
 
 def question(model: str, waiting: Sequence[str], views: int, out: str = "") -> dict[str, Any]:

@@ -156,10 +156,12 @@ class Chart(pg.PlotWidget):
         if self._log:
             low, high = math.log10(max(low, _LOG_FLOOR)), math.log10(max(high, _LOG_FLOOR))
         margin = (high - low) * 0.04 or 0.5
-        bottom = low - (margin if self._log else margin * 0.05)  # room for the lowest label
+        marked = any(line.symbol and line.x.size and line.x[0] == 0 for line in self.lines.values())
+        bottom = low - (margin if self._log else margin * (0.6 if marked else 0.05))  # room for label, or half a mark
         self.getPlotItem().getViewBox().setRange(
-            xRange=(0, self._x_end * 1.015), yRange=(bottom, high + margin), padding=0, disableAutoRange=True
-        )
+            xRange=(-0.012 * self._x_end * marked, self._x_end * 1.015), yRange=(bottom, high + margin), padding=0,
+            disableAutoRange=True,
+        )  # fmt: skip
 
     def _shown(self) -> list[FloatArray]:
         return [line.y for line in self.lines.values() if line.y.size and line.item.isVisible()]

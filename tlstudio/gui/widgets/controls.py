@@ -82,7 +82,9 @@ def _label(text: str, name: str, wrap: bool) -> QLabel:
 
 
 class ElidedLabel(QLabel):
-    """One line that is cut in the middle where it does not fit; the tooltip then holds the whole."""
+    """One line that is cut where it does not fit, in the middle or at ``cut``; the tooltip then holds the whole."""
+
+    cut = Qt.TextElideMode.ElideMiddle
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -116,7 +118,7 @@ class ElidedLabel(QLabel):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.contentsRect().width())
+        shown = self.fontMetrics().elidedText(self.text(), self.cut, self.contentsRect().width())
         painter.drawText(self.contentsRect(), self.alignment(), shown)
 
     def _explain(self) -> None:

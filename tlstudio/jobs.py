@@ -48,6 +48,10 @@ class NamedJob:
     def send(self, command: str, **arguments: Any) -> None:
         self._process.send(command, **arguments)
 
+    def leave(self) -> None:
+        """Ends the iteration without a terminal event; the process is told to stop, and not waited for."""
+        self._process.leave()
+
 
 class RunJob:
     """Training through the run's engine; keeps the run's row in the project true while it goes."""

@@ -21,7 +21,7 @@ from tlstudio import mailbox
 from tlstudio.api.errors import StoppedByUser, StudioError
 from tlstudio.api.events import Acknowledged, Event, Failed, Finished, JobStarted, to_json
 from tlstudio.control import Control
-from tlstudio.data.light_import import import_torchvision
+from tlstudio.data.light_import import import_torchvision, lighten_optimizers
 from tlstudio.event_log import EventLog
 from tlstudio.locks import LOCK, FileLock, holder
 from tlstudio.training import checkpoint_files
@@ -98,6 +98,7 @@ def _guarded(name: str, arguments: dict[str, Any], control: Control) -> Iterator
     try:
         if name not in _WITHOUT_TORCH:
             import_torchvision()
+            lighten_optimizers()
         module_name, _, attribute = JOBS[name].partition(":")
         job: Callable[..., Generator[Event, None, dict[str, Any]]]
         job = getattr(importlib.import_module(module_name), attribute)

@@ -40,6 +40,11 @@ def worker_pid(project: Path, run: int) -> int:
     return int(who.get("pid", 0)) if who else 0
 
 
+def signal_worker(project: Path, run: int, number: int) -> None:
+    """To the worker, and never to process 0, which would be this process with all of its group."""
+    os.kill(wait_for(lambda: worker_pid(project, run)), number)
+
+
 def told(project: Path, run: int, kind: type[Event]) -> list[Any]:
     return [event for event in history.read(project / "runs" / str(run)) if isinstance(event, kind)]
 

@@ -1,10 +1,7 @@
 """What happens to the worker happens to the run alone."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -32,7 +29,7 @@ def long_run(digits_project: Path) -> Any:
 
 @pytest.mark.parametrize("stop_after", [2, 15])  # while the head is being solved, and while everything learns
 def test_that_stopping_is_acknowledged_at_once_and_leaves_a_usable_best_model(
-    long_run: Any, cli: Cli, stop_after: int
+    long_run: Any, here: Cli, stop_after: int
 ) -> None:
     project, run, job = long_run
     asked = acknowledged = 0.0
@@ -48,7 +45,7 @@ def test_that_stopping_is_acknowledged_at_once_and_leaves_a_usable_best_model(
     assert events[-1].status == "stopped"
     assert acknowledged - asked < 1.0, "a loaded machine is granted ten times the 0.1 s"
     assert project.run(run.id).state == "stopped"
-    assert cli("evaluate", project.path, run.id, "--split", "val", "--json").json["metrics"]["accuracy"] > 0.7
+    assert here("evaluate", project.path, run.id, "--split", "val", "--json").json["metrics"]["accuracy"] > 0.7
     logged = [from_json(line) for line in (run.dir / "events.jsonl").read_text().splitlines()]
     left_out = StepDone | Acknowledged  # an acknowledgement comes whenever it comes
     assert [type(e) for e in logged if not isinstance(e, left_out)] == [
@@ -95,29 +92,3 @@ def test_that_an_error_in_the_worker_is_a_sentence_with_its_traceback_in_the_log
     assert isinstance(events[-1], Failed)
     assert "diverged" in events[-1].sentence
     assert "TrainingError" in (run.dir / "log.txt").read_text()
-
-
-def test_that_ctrl_c_stops_with_status_three(digits_project: Path, home: Path) -> None:
-    command = [sys.executable, "-m", "tlstudio", "train", str(digits_project), "--dataset", "digits"]
-    command += [
-        "--backbone",
-        "glyphnet",
-        "--method",
-        "fine-tuning",
-        "--set",
-        "epochs=500",
-        "--set",
-        "patience=0",
-        "--json",
-    ]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "epoch 1" in line:
-            break
-    os.killpg(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 3
-    assert json.loads(out)["status"] == "stopped"

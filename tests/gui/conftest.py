@@ -1,9 +1,12 @@
 """The real window on a real project, without a screen."""
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -13,6 +16,7 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from tlstudio import locks
 from tlstudio.api.events import Finished
 from tlstudio.control import Control
 from tlstudio.gui import app
@@ -22,6 +26,7 @@ from tlstudio.project import Project
 from tlstudio.settings import Settings
 from tlstudio.worker import events_of
 
+PATIENCE_MS = 60_000  # a machine that does much else; a wait ends as soon as there is nothing to wait for
 COLORS = {"blue": "#2060c0", "green": "#209050", "red": "#c03030"}
 
 
@@ -79,13 +84,39 @@ def project_path(tmp_path: Path, imported: Path) -> Path:
     return path
 
 
+class PatientBot(QtBot):
+    """No wait ends because the machine is busy, whatever the test asked for."""
+
+    def waitUntil(self, callback: Callable[[], Any], *, timeout: int = 0) -> None:
+        super().waitUntil(callback, timeout=max(timeout, PATIENCE_MS))
+
+    def waitSignal(self, signal: Any, *, timeout: int = 0, **more: Any) -> Any:
+        return super().waitSignal(signal, timeout=max(timeout, PATIENCE_MS), **more)
+
+    def waitSignals(self, signals: Any, *, timeout: int = 0, **more: Any) -> Any:
+        return super().waitSignals(signals, timeout=max(timeout, PATIENCE_MS), **more)
+
+
+@pytest.fixture
+def qtbot(qtbot: QtBot) -> QtBot:
+    qtbot.__class__ = PatientBot
+    return qtbot
+
+
 @pytest.fixture
 def session(qtbot: QtBot) -> Iterator[Session]:
     made = Session(Settings())
     yield made
-    stop_all(made, qtbot)
-    made.shutdown()
-    made.deleteLater()
+    end(made, qtbot)
+
+
+def end(session: Session, qtbot: QtBot) -> None:
+    """With all that it runs, also after a test that has failed."""
+    try:
+        stop_all(session, qtbot)
+    finally:
+        session.shutdown()
+        session.deleteLater()
 
 
 def stop_all(session: Session, qtbot: QtBot) -> None:
@@ -93,12 +124,39 @@ def stop_all(session: Session, qtbot: QtBot) -> None:
     session.active.paused = True
     for run_id in session.active.running_ids:
         session.active.send(run_id, "stop")
-    qtbot.waitUntil(lambda: not session.active.busy, timeout=60_000)
+    try:
+        qtbot.waitUntil(lambda: not session.active.busy)
+    except BaseException:
+        for run_id in session.active.running_ids:
+            folder = session.project.run_dir(run_id) if session.project else None
+            pid = ((locks.holder(folder / "worker.lock") if folder else None) or {}).get("pid", 0)
+            if pid and pid != os.getpid():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        raise
 
 
 @pytest.fixture
-def window(session: Session, qtbot: QtBot) -> Iterator[MainWindow]:
+def window(session: Session, qtbot: QtBot) -> MainWindow:
     """The whole window, shown, without a project."""
+    return shown(session, qtbot)
+
+
+@pytest.fixture
+def next_window(qtbot: QtBot) -> Iterator[Callable[[], MainWindow]]:
+    """Makes a further window with a session of its own, as if the application were started again."""
+    sessions: list[Session] = []
+
+    def make() -> MainWindow:
+        sessions.append(Session(Settings()))
+        return shown(sessions[-1], qtbot)
+
+    yield make
+    for made in sessions:
+        end(made, qtbot)
+
+
+def shown(session: Session, qtbot: QtBot) -> MainWindow:
     made = app.build_window(session)
     qtbot.addWidget(made)
     made.resize(1280, 800)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,14 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from tests.gui import real_runs
-from tests.gui.conftest import stop_all
 from tlstudio import locks
 from tlstudio.api.events import Finished, StepDone, from_json
-from tlstudio.gui import app
 from tlstudio.gui.close_choice import CloseChoice
 from tlstudio.gui.main_window import MainWindow
 from tlstudio.gui.pages.run import RunPage
-from tlstudio.gui.session import Session
 from tlstudio.project import Project
 from tlstudio.registry import Registry
 from tlstudio.runs import create_run
-from tlstudio.settings import Settings
 from tlstudio.training.spec import RuntimePreferences
 
 SECONDS_30 = 30_000
@@ -155,7 +152,7 @@ def test_that_a_killed_worker_is_explained_and_its_run_goes_on(window: MainWindo
 
 
 def test_that_a_closed_window_leaves_its_run_training_and_the_next_one_shows_its_whole_history(
-    window: MainWindow, path: Path, qtbot: QtBot
+    window: MainWindow, next_window: Callable[[], MainWindow], path: Path, qtbot: QtBot
 ) -> None:
     page = open_in(window, path, qtbot)
     train(page, qtbot)
@@ -166,10 +163,7 @@ def test_that_a_closed_window_leaves_its_run_training_and_the_next_one_shows_its
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=SECONDS_30)
     assert locks.holder(path / "runs" / "3" / "worker.lock") is not None
 
-    second = app.build_window(Session(Settings()))
-    qtbot.addWidget(second)
-    second.resize(1280, 800)
-    second.show()
+    second = next_window()
     again = open_in(second, path, qtbot)
     qtbot.waitUntil(lambda: second.session.active.running == 3, timeout=SECONDS_30)
     qtbot.waitUntil(lambda: again.pill.text() == "training", timeout=SECONDS_30)
@@ -177,8 +171,6 @@ def test_that_a_closed_window_leaves_its_run_training_and_the_next_one_shows_its
     press(again, "stop", qtbot)
     qtbot.waitUntil(lambda: again.pill.text() == "stopped", timeout=MINUTE)
     assert drawn(again) == told(path / "runs" / "3")
-    stop_all(second.session, qtbot)
-    second.session.shutdown()
 
 
 def ask_to_close(window: MainWindow) -> CloseChoice:
@@ -189,7 +181,7 @@ def ask_to_close(window: MainWindow) -> CloseChoice:
 
 
 def test_that_the_dialog_parks_before_the_window_closes_and_the_next_one_offers_to_resume(
-    window: MainWindow, path: Path, qtbot: QtBot
+    window: MainWindow, next_window: Callable[[], MainWindow], path: Path, qtbot: QtBot
 ) -> None:
     page = open_in(window, path, qtbot)
     train(page, qtbot)
@@ -203,10 +195,7 @@ def test_that_the_dialog_parks_before_the_window_closes_and_the_next_one_offers_
     with Project.open(path) as project:
         assert [run.state for run in project.runs()[2:]] == ["parked", "queued", "queued"]
 
-    second = app.build_window(Session(Settings()))
-    qtbot.addWidget(second)
-    second.resize(1280, 800)
-    second.show()
+    second = next_window()
     again = open_in(second, path, qtbot)
     panel = second.interrupted
     qtbot.waitUntil(lambda: panel.runs.isVisible() and panel.queue.isVisible(), timeout=SECONDS_30)
@@ -219,8 +208,6 @@ def test_that_the_dialog_parks_before_the_window_closes_and_the_next_one_offers_
     until_step(again, parked + 2, qtbot)
     assert not panel.isVisible()
     assert second.session.active.waiting == [4, 5]
-    stop_all(second.session, qtbot)
-    second.session.shutdown()
 
 
 def test_that_a_run_that_was_parked_for_want_of_room_goes_on_by_itself(
@@ -245,7 +232,7 @@ def test_that_a_run_that_was_parked_for_want_of_room_goes_on_by_itself(
 
 
 def test_that_a_run_that_a_terminal_has_started_is_followed_and_can_be_stopped(
-    window: MainWindow, path: Path, qtbot: QtBot
+    window: MainWindow, path: Path, qtbot: QtBot, request: pytest.FixtureRequest
 ) -> None:
     page = open_in(window, path, qtbot)
     command = [sys.executable, "-m", "tlstudio.worker", str(path / "runs" / "3")]
@@ -253,9 +240,10 @@ def test_that_a_run_that_a_terminal_has_started_is_followed_and_can_be_stopped(
     assert project is not None
     assert project.claim(3)
     worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    request.addfinalizer(worker.kill)
     qtbot.waitUntil(lambda: window.session.active.running == 3, timeout=SECONDS_30)
     until_step(page, 3, qtbot)
     press(page, "stop", qtbot)
     qtbot.waitUntil(lambda: page.pill.text() == "stopped", timeout=MINUTE)
-    assert worker.wait(10) == 0
+    assert worker.wait(60) == 0
     assert drawn(page) == told(path / "runs" / "3")

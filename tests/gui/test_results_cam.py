@@ -9,7 +9,7 @@ from tlstudio.control import Control
 from tlstudio.evaluation import controls
 from tlstudio.gui.main_window import MainWindow
 from tlstudio.gui.pages.results import ResultsPage
-from tlstudio.gui.pages.results_cam import AttentionView
+from tlstudio.gui.pages.results_cam import AttentionView, caption, pictures
 from tlstudio.project import Project
 from tlstudio.worker import events_of
 
@@ -47,3 +47,15 @@ def test_that_controls_sentence_and_regions_are_shown(window: MainWindow, tmp_pa
     assert view.caption.text().startswith("2 of ")
     assert view.play.isHidden()  # pictures make no sound
     assert "tlstudio region" in view.command()
+
+
+def test_that_of_several_labels_the_region_of_each_is_shown() -> None:
+    known = {
+        "out": "7.png", "share": 0.1, "flip": False, "gates": [[3, 1.5]], "answer": {"labels": ["cat", "dog"]},
+        "led_by": [{"class": "cat", "probability": 0.9}],
+    }  # fmt: skip
+    labels = [{"label": "cat", "out": "7.png", "share": 0.1}, {"label": "dog", "out": "7-2.png", "share": 0.4}]
+    shown = pictures([{"error": "no longer there"}, known | {"labels": labels}, known])
+    assert [one["out"] for one in shown] == ["7.png", "7-2.png", "7.png"]
+    assert "region of dog 40 % of the view" in caption(shown[1], {})
+    assert "region 10 % of the view" in caption(shown[2], {})

@@ -52,6 +52,30 @@ def test_that_the_newest_run_is_shown_with_its_figures_and_their_intervals(resul
     assert "--split val" in results.command_line
 
 
+def test_that_the_figures_of_several_views_stand_below_the_plain_ones(results: ResultsPage, qtbot: QtBot) -> None:
+    several = results.several
+    qtbot.waitUntil(lambda: bool(several._choices), timeout=30_000)
+    assert several.isEnabled()
+    assert [text for _, text in several._choices] == ["2 views", "All 6 views"]  # digits must not be mirrored
+    plain = [card.accessibleName() for card in results.cards._cards]
+    several.picked.emit("2")
+    assert several.panel.isVisible()
+    assert not several.isEnabled()
+    qtbot.waitUntil(lambda: bool(results._results and results._results.with_views), timeout=120_000)
+    qtbot.waitUntil(lambda: several.value == "2", timeout=30_000)
+    assert not several.panel.isVisible()
+    assert several.isEnabled()
+    assert results.command_line.endswith("2 --split test --views 2")
+    names = [card.accessibleName() for card in results.cards._cards]
+    views, split = results._results.with_views["test"]  # type: ignore[union-attr]
+    assert (views, split.n) == (2, 12)
+    assert names[0] == f"{plain[0]}, 2 views {split.metrics['accuracy'] * 100:.1f} %"
+    assert names[-1] == plain[-1]
+    results.split_buttons["val"].click()
+    assert "views" not in results.cards._cards[0].accessibleName()
+    assert "--views" not in results.command_line
+
+
 def test_that_a_cell_shows_its_pictures_the_surest_first(results: ResultsPage, qtbot: QtBot) -> None:
     counts = results._results.splits["test"].confusion  # type: ignore[union-attr]
     truth = int(counts.diagonal().argmax())

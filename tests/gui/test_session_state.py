@@ -30,7 +30,7 @@ def run(open_job: Any, qtbot: QtBot) -> list[Event]:
     thread.event.connect(listener.hear)
     with qtbot.waitSignal(thread.finished, timeout=10_000):
         thread.start()
-    thread.wait()
+    assert thread.wait(10_000)
     qtbot.waitUntil(lambda: bool(listener.seen) and listener.seen[-1].terminal)
     return listener.seen
 

@@ -11,6 +11,7 @@ is not run again. ``--write`` puts the tables between two marks of the file.
 """
 
 import argparse
+import gzip
 import json
 import os
 import subprocess
@@ -25,7 +26,7 @@ PLAIN = ("feature-extraction", "fine-tuning", "bias-tuning", "lora", "l2-sp", "d
 FEW = ("feature-extraction", "fine-tuning", "self-training", "fixmatch", "flexmatch")
 SHIFTED = ("source-only", "adabn", "mcc", "dann", "mdd")
 CASES: dict[str, dict[str, Any]] = {
-    "sign_digits": {"data": "sign_digits", "backbone": "mobilenet_v2:shared", "methods": PLAIN},
+    "sign_digits": {"data": "sign_digits", "backbone": "glyphnet", "methods": PLAIN},
     "trashnet": {"data": "trashnet", "backbone": "mobilenet_v2:shared", "methods": PLAIN},
     "mnist, 10 labels a class": {
         "data": "mnist_t10k", "backbone": "glyphnet", "methods": FEW, "more": ["--labels-per-class", "10"],
@@ -41,7 +42,8 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "red cells": {
         "data": "bccd/labels.csv", "backbone": "mobilenet_v2:shared",
-        "import": ["--task", "regression", "--set", "number_columns=red_cells"], "methods": PLAIN,
+        "import": ["--task", "regression", "--set", "number_columns=red_cells"],
+        "methods": ("feature-extraction", "fine-tuning", "lora"),
     },
     "membranes": {
         "data": "em_membrane", "backbone": "mobilenet_v2:shared",
@@ -136,7 +138,8 @@ def some_digits(source: Path, folder: Path, count: int) -> Path:
     from PIL import Image
 
     if not folder.exists():
-        images, labels = (np.fromfile(next(source.glob(f"*{kind}*")), np.uint8) for kind in ("images", "labels"))
+        files = (next(source.glob(f"*{kind}*.gz")) for kind in ("images", "labels"))
+        images, labels = (np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8) for file in files)
         for number in range(count):
             place = folder / str(labels[8 + number])
             place.mkdir(parents=True, exist_ok=True)

@@ -240,12 +240,14 @@ def trial(
     return outcome
 
 
-def main(kills: int, seed: int, each: int, parallel: int, settings: tuple[Setting, ...] = SETTINGS) -> dict[str, Any]:
+def main(
+    kills: int, seed: int, each: int, parallel: int, settings: tuple[Setting, ...] = SETTINGS, pictures: int = 160
+) -> dict[str, Any]:
     """Kills at least ``kills`` times, ``each`` times a run at most; the report."""
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="tlstudio-kills-"))
     os.environ["TLSTUDIO_HOME"] = str(folder / "home")
-    template = make_project(folder, 160)
+    template = make_project(folder, pictures)
     expected: dict[Setting, tuple[dict[str, Any], float]] = {}
     for number, setting in enumerate(settings):
         run_dir = prepare(template, folder / f"alone-{number}.tlproj", setting)

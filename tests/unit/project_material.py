@@ -103,12 +103,12 @@ def worker(run: Run) -> Iterator["subprocess.Popen[str]"]:
         process.kill()
         process.stdin.close()
         process.stdout.close()
-        process.wait()
+        process.wait(60)
 
 
 def dead_pid() -> int:
     process = subprocess.Popen([sys.executable, "-c", "pass"])
-    process.wait()
+    process.wait(60)
     return process.pid
 
 

@@ -99,10 +99,27 @@ def test_that_probabilities_reach_the_classifier_by_way_of_the_region_alone(rand
     for gated in (False, True):
         made = predictor(gated, random)
         one, other = made.look(alike, p), made.look(alike, p.roll(1, 0))
-        same = torch.allclose(
-            made.answer(alike, one.gates, one.share), made.answer(alike, other.gates, other.share), atol=1e-9
-        )
+        same = torch.allclose(made.answer(alike, one), made.answer(alike, other), atol=1e-9)
         assert same is not gated
+
+
+def test_that_of_several_labels_each_is_told_from_a_region_of_its_own(random: torch.Generator) -> None:
+    """Section 15.4 of the definition: p = σ(u), and a region for each label, led by its own probability alone."""
+    none: Any = nn.Identity()
+    head, layer, (maps, _) = nn.Linear(C, K).double(), attention(random), maps_and_p(random)
+    p = torch.rand(N, K, generator=random, dtype=torch.float64)
+    made = CamPredictor(none, none, Scale(C), layer, head, task="multilabel")
+    found = made.answer(maps, made.look(maps, p))
+    for k in range(K):
+        own = torch.zeros_like(p)
+        own[:, k] = p[:, k]
+        z = cam_attention.pooled(maps, layer(maps, own).share)
+        assert torch.allclose(found[:, k], head(z)[:, k])
+    other = p.clone()
+    other[:, 0] = 1 - other[:, 0]
+    changed = made.answer(maps, made.look(maps, other)) != found
+    assert changed[:, 0].all()
+    assert not changed[:, 1:].any()
 
 
 def test_that_the_target_network_does_not_learn_by_way_of_the_map(random: torch.Generator) -> None:
@@ -175,9 +192,11 @@ def test_that_smoothing_is_that_of_the_literature(random: torch.Generator) -> No
 
 
 def test_that_the_loss_of_the_attention_is_the_sum_of_its_terms(random: torch.Generator) -> None:
-    made, head, (maps, p) = attention(random), nn.Linear(C, K).double(), maps_and_p(random)
-    targets, looked = torch.tensor([0, 1, 2]), made(maps, p)
-    terms, outputs = cam_losses.attention_terms(head, maps, looked, targets, OBJECTIVE, "classification")
+    made, (maps, p) = predictor(False, random), maps_and_p(random)
+    head, targets, looked = made.head, torch.tensor([0, 1, 2]), made.look(maps, p)
+    terms, outputs = cam_losses.attention_terms(
+        lambda given: made.answer(maps, given), looked, targets, OBJECTIVE, "classification"
+    )
     inside = looked.map >= 0.5 * looked.map.amax((1, 2), keepdim=True)
 
     def answer(where: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,7 @@
 """CAM transfer as a method: it conforms, leaves its controls, is exported, shows its regions, in every variant."""
 
 import dataclasses
-import io
-import json
+import functools
 import shutil
 import wave
 from collections.abc import Generator, Iterable
@@ -18,11 +17,9 @@ from torch import nn
 from tlstudio import runs
 from tlstudio.api import Batch, DatasetProfile, MethodContext, Outputs, SourceData, StepState, TaskInfo, TrainingError
 from tlstudio.api.events import Event, Failed, Finished
-from tlstudio.api.regions import Canvas
 from tlstudio.control import Control
 from tlstudio.evaluation import controls as comparing
 from tlstudio.evaluation import load_predictions
-from tlstudio.explain import regions_drawing
 from tlstudio.project import Project
 from tlstudio.registry import Registry
 from tlstudio.testing import check_method
@@ -32,8 +29,6 @@ from tlstudio_builtins.backbones.text_networks import TextCNN
 from tlstudio_builtins.methods import cam_card, cam_controls, cam_losses
 from tlstudio_builtins.methods.cam import CamTransfer
 from tlstudio_builtins.methods.cam_options import CamOptions
-from tlstudio_builtins.modalities import sound_regions
-from tlstudio_builtins.modalities.spectrogram import Geometry
 from tlstudio_builtins.tasks.objectives import ClassObjective, LabelsObjective
 
 NAMES = ("three", "eight")
@@ -60,8 +55,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path
             shutil.copy(file, folder / "spoken" / digit)
         for number in range(10):
             picture = Image.new("L", (40, 40))
-            place = tuple(int(v) for v in random.integers(6, 16, 2))
-            ImageDraw.Draw(picture).text(place, digit, 255, ImageFont.load_default(18 + number))
+            across, down = (int(v) for v in random.integers(6, 16, 2))
+            ImageDraw.Draw(picture).text((across, down), digit, 255, ImageFont.load_default(18 + number))
             picture.save(folder / "printed" / digit / f"{number}.png")
     path = folder / "p.tlproj"
     Project.create(path).close()
@@ -189,6 +184,8 @@ def built(variant: str, **options: Any) -> tuple[CamTransfer, MethodContext, Any
         ("class-paired", {}),
         ("instance-paired", {"derived": "edges"}),
         ("missing-modality", {"derived": "edges", "joint_epochs": 1}),
+        ("unpaired", {"attention": "channel+spatial"}),
+        ("class-paired", {"attention": "symmetric", "joint_epochs": 1}),
         ("unpaired", {"text": True}),
     ],
 )
@@ -257,9 +254,13 @@ def test_that_several_labels_a_sample_have_controls_too() -> None:
     y = torch.tensor([[1.0, 0.0], [0.0, 1.0]] * 3)
     maps, p = method._predictor.source_maps(x), torch.full((6, 2), 0.5)
     terms, _ = cam_losses.attention_terms(
-        model.attend.head, maps, method._predictor.look(maps, p), y, objective, "multilabel"
+        functools.partial(method._predictor.answer, maps), method._predictor.look(maps, p), y, objective, "multilabel"
     )
     assert all(bool(torch.isfinite(term)) for term in terms.values())
+    seen = method._predictor.regions(x)
+    assert seen["of_labels"].shape[:2] == (6, 2)
+    surest = seen["outputs"].argmax(1)
+    assert torch.equal(seen["map"], seen["of_labels"][torch.arange(6), surest])
 
 
 def test_that_the_folds_leave_out_each_their_part() -> None:
@@ -275,6 +276,8 @@ def test_that_a_variant_that_cannot_be_had_is_refused_with_the_reason() -> None:
         built("instance-paired", text=True)
     with pytest.raises(TrainingError, match="give it a source data set"):
         _without_source("class-paired")
+    with pytest.raises(TrainingError, match="Choose the attention 'channel'"):
+        built("class-paired", attention="channel+spatial")
     for task in ("regression", "segmentation"):
         assert cam_card.supports(task, "image", None)
     assert cam_card.supports("multilabel", "audio", None) is None
@@ -294,86 +297,3 @@ def test_that_controls_shuffle_and_move_for_sure() -> None:
     elsewhere = cam_controls.moved(share, torch.Generator().manual_seed(1))
     assert torch.allclose(share.flatten(1).sort(1).values, elsewhere.flatten(1).sort(1).values)
     assert not any(torch.equal(a, b) for a, b in zip(share, elsewhere, strict=True))
-
-
-def test_that_the_paired_interval_is_that_of_the_mean_difference() -> None:
-    random = np.random.default_rng(0)
-    differences = random.choice([-1.0, 0.0, 1.0], 400, p=[0.1, 0.7, 0.2])
-    low, high = comparing.paired_interval(differences)
-    error = differences.std() / 20
-    assert low == pytest.approx(differences.mean() - 1.96 * error, abs=0.25 * error)
-    assert high == pytest.approx(differences.mean() + 1.96 * error, abs=0.25 * error)
-    assert comparing.paired_interval(np.zeros(9)) == (0, 0)
-
-
-def test_that_a_claim_is_made_only_where_every_control_allows_it() -> None:
-    good, poor = np.ones(200), np.repeat([0.0, 1.0], 100)
-    words = ["a"] * 200, ["b"] * 200
-
-    def rows(baseline: np.ndarray, ablation: np.ndarray) -> list[comparing.Compared]:
-        return [
-            comparing.compare("b", "Simple", "baseline", (good, baseline), words),
-            comparing.compare("a", "Without", "ablation", (good, ablation), words),
-        ]
-
-    holds, sentence = comparing.verdict(rows(poor, poor), "attention helps")
-    assert holds
-    assert "it is shown that attention helps" in sentence
-    for case in ((good, poor), (poor, good)):
-        holds, sentence = comparing.verdict(rows(*case), "attention helps")
-        assert not holds
-        assert "it is not shown that attention helps" in sentence
-
-
-def test_that_the_sound_of_a_region_is_the_part_of_the_sound_that_lies_in_it() -> None:
-    rate = 8000
-    time = np.arange(rate) / rate
-    sound = 0.4 * np.sin(2 * np.pi * 300 * time) + 0.4 * np.sin(2 * np.pi * 3000 * time)
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((32_000 * sound).astype("<i2").tobytes())
-    parameters = {"sample_rate": rate, "seconds": 1.0}
-    kept = np.zeros((32, 32))
-    kept[20:, :16] = 1  # low notes of the first half
-    with wave.open(io.BytesIO(sound_regions.heard(out.getvalue(), kept, parameters))) as file:
-        heard = np.frombuffer(file.readframes(rate), "<i2").astype(float)
-    spectrum = np.abs(np.fft.rfft(heard[: rate // 3]))
-    frequency = np.fft.rfftfreq(rate // 3, 1 / rate)
-    assert frequency[spectrum.argmax()] == pytest.approx(300, abs=5)
-    assert spectrum[np.abs(frequency - 3000) < 20].max() < 0.02 * spectrum.max()
-    assert np.abs(heard[rate * 2 // 3 :]).max() < 0.05 * np.abs(heard).max()
-    whole = sound_regions.heard(out.getvalue(), np.ones((32, 32)), parameters)
-    with wave.open(io.BytesIO(whole)) as file:
-        back = np.frombuffer(file.readframes(rate), "<i2").astype(float)
-    assert np.corrcoef(back[400:-400], sound[400:-400])[0, 1] > 0.999
-    canvas = sound_regions.canvas(out.getvalue(), parameters)
-    assert canvas.picture is not None
-    assert canvas.picture.shape[1] == Geometry.of(parameters).frames
-
-
-def test_that_contour_and_box_are_where_the_map_says() -> None:
-    heat = np.zeros((10, 10))
-    heat[2:5, 3:7], heat[8, 8] = 1.0, 0.3
-    assert regions_drawing.box(heat) == (3, 2, 6, 4)
-    assert regions_drawing.box(np.zeros((3, 3))) is None
-    image = np.asarray(
-        regions_drawing.drawn(Canvas(picture=np.full((40, 60, 3), 90, np.uint8), view=(10.0, 0.0, 40.0, 40.0)), heat)
-    )
-    assert image.shape[1] >= 480
-    assert (image[:, :60] == 90).all()  # beyond the network's view nothing is drawn
-    assert (image[:, 90:-90] != 90).any()
-    text = regions_drawing.drawn(Canvas(text="Überall gut", length=16), np.array([[0.0, 1.0, 0.0, 0.0]]))
-    assert np.asarray(text).std() > 1
-
-
-def test_that_damaged_controls_are_named(tmp_path: Path) -> None:
-    assert comparing.load(tmp_path) == {}
-    comparing.write(tmp_path, "val", {"n": 1})
-    comparing.write(tmp_path, "test", {"n": 2})
-    assert json.loads((tmp_path / comparing.FILE).read_text())["splits"]["val"]["n"] == 1
-    (tmp_path / comparing.FILE).write_text("{")
-    with pytest.raises(Exception, match="cannot be read"):
-        comparing.load(tmp_path)

@@ -106,3 +106,16 @@ def test_that_numbers_in_a_unit_are_no_percent() -> None:
         "macro F1", "RMSE", "R²", "mean IoU",
     ]  # fmt: skip
     assert ACCURACY.value(None) == ACCURACY.value(float("nan")) == "–"
+
+
+def test_that_the_best_is_taken_at_any_price_and_the_sentence_says_which_are_level_with_it() -> None:
+    slow, quick, bad = row("Slow", 0.70, 600.0), row("Quick", 0.68, 12.0, 0.02, 0.4), row("Bad", 0.5, 3.0, 0.2, 0.001)
+    pick = sentences.pick(table(slow, quick, bad), "score")
+    assert pick.row is slow
+    assert pick.sentences == (
+        "Take Slow: 70.0 % accuracy ± 1.4 over 2 seeds, trained in 10 minutes.",
+        "It has the best mean; 1 of 2 other methods is not significantly worse (paired bootstrap over 120 test "
+        "pictures, Holm's correction for 2 comparisons), quickest to train Quick in 10 s.",
+    )
+    assert "every other method is significantly worse" in sentences.pick(table(slow, bad), "score").text
+    assert list(sentences.GOALS) == list(sentences.COSTS)

@@ -130,8 +130,8 @@ def test_that_a_promise_that_is_not_kept_is_named(kind: type[Plain], words: str)
     [
         ("feature-extraction", {"head": "logistic"}),
         ("feature-extraction", {"head": "mlp", "epochs": 2}),
-        ("fine-tuning", {"epochs": 2, "batch_size": 8}),
-        ("fine-tuning", {"epochs": 2, "batch_size": 8, "stages": "one", "batch_norm": "train", "mixup": 0.2}),
+        ("fine-tuning", {"epochs": 2, "batch_size": 16}),
+        ("fine-tuning", {"epochs": 2, "batch_size": 16, "stages": "one", "batch_norm": "train", "mixup": 0.2}),
         ("fine-tuning", {"epochs": 1, "batch_size": 8, "head_start": "gradient", "head_epochs": 2, "accumulate": 2}),
     ],
 )

@@ -307,17 +307,19 @@ def test_that_a_killed_import_leaves_no_data_set_no_process_and_a_usable_project
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY,
     )  # fmt: skip
     with worker:
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-        worker.stdin.write(json.dumps(arguments) + "\n")
-        worker.stdin.flush()
-        for line in worker.stdout:
-            event = json.loads(line)
-            if event["type"] == "Progress" and event["total"] and event["done"]:
-                break
-        helpers = children(worker.pid)
-        assert helpers
-        worker.kill()
+        try:
+            assert worker.stdin is not None
+            assert worker.stdout is not None
+            worker.stdin.write(json.dumps(arguments) + "\n")
+            worker.stdin.flush()
+            for line in worker.stdout:
+                event = json.loads(line)
+                if event["type"] == "Progress" and event["total"] and event["done"]:
+                    break
+            helpers = children(worker.pid)
+            assert helpers
+        finally:
+            worker.kill()
     until = time.monotonic() + 10
     while time.monotonic() < until and any(Path(f"/proc/{pid}").exists() for pid in helpers):
         time.sleep(0.05)

@@ -172,6 +172,41 @@ def test_that_samples_without_labels_are_taught_by_the_teacher_alone(registry: R
 
 
 @pytest.mark.parametrize(
+    ("unlabelled", "count", "streams"),
+    [
+        ("teach", 13, ["unlabelled", "train"]),
+        ("teach", 11, ["train", "unlabelled"]),
+        ("leave", 13, ["train"]),
+    ],
+)
+def test_that_an_epoch_is_a_pass_over_the_larger_of_labelled_samples_and_pool_unless_that_is_left_out(
+    registry: Registry, unlabelled: str, count: int, streams: list[str]
+) -> None:
+    method, _ = made(registry, "classification", unlabelled=unlabelled)
+    context = dataclasses.replace(method._context, unlabelled=count, class_counts=(3, 3, 3, 3))
+    learnt = next(phase for phase in method.phases(context) if phase.name == "all")
+    assert [stream.name for stream in learnt.streams] == streams  # the first one sets the pace
+
+
+def test_that_a_teacher_that_answers_once_leaves_the_students_view_augmented(registry: Registry) -> None:
+    method, _ = made(registry, "classification", augmentation="light", answers="once")
+    learnt = next(phase for phase in method.phases(method._context) if phase.name == "all")
+    assert [(s.name, s.augmentation, s.made) for s in learnt.streams] == [
+        ("train", "light", False),
+        ("teacher/train", "none", True),
+    ]
+    assert learnt.streams[0].preprocessing == SMALL
+
+
+@pytest.mark.parametrize("other", [{"features": "hints"}, {"mixup": 0.2}])
+def test_that_a_teacher_that_is_needed_in_every_step_cannot_answer_once(
+    registry: Registry, other: dict[str, Any]
+) -> None:
+    with pytest.raises(TrainingError, match="Set 'answers' to view"):
+        made(registry, "classification", augmentation="light", answers="once", **other)
+
+
+@pytest.mark.parametrize(
     ("loss", "features", "task", "modality", "words"),
     [
         ("dkd", "none", "multilabel", "image", "right class"),

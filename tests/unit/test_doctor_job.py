@@ -17,6 +17,7 @@ from tlstudio.api.errors import DataError, StoppedByUser, UsageError
 from tlstudio.api.events import Event, Progress
 from tlstudio.control import Control
 from tlstudio.data.importing import import_job
+from tlstudio.doctor import near
 from tlstudio.doctor.findings import Finding, Report
 from tlstudio.doctor.job import doctor_job, examine
 from tlstudio.doctor.maps import map_job
@@ -29,6 +30,12 @@ from tlstudio.registry import Registry
 def project(tmp_path: Path) -> Iterator[Project]:
     with Project.create(tmp_path / "p.tlproj") as made:
         yield made
+
+
+@pytest.fixture
+def few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Near duplicates are given up soon: where none are planted, looking for them takes longer than all the rest."""
+    monkeypatch.setattr(near, "_FRUITLESS", 10)
 
 
 def result(work: Generator[Event, None, Any], events: list[Event] | None = None) -> Any:
@@ -165,6 +172,7 @@ def test_that_items_which_are_excluded_are_not_looked_at(project: Project, tmp_p
     assert "duplicates" not in looked_over(project, quick=True)
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_that_wrong_labels_are_listed_first_and_open_their_items(project: Project, tmp_path: Path):
     wrong = digits(tmp_path / "s", 200, wrong=8)
     imported(project, tmp_path / "s")
@@ -181,6 +189,7 @@ def test_that_wrong_labels_are_listed_first_and_open_their_items(project: Projec
     assert opened.page(0, 1)[0].id == found["items"][0]["id"]
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_that_a_doctor_that_was_stopped_goes_on_where_it_was(project: Project, tmp_path: Path):
     digits(tmp_path / "s", 120)
     imported(project, tmp_path / "s")
@@ -202,6 +211,7 @@ def test_that_a_doctor_that_was_stopped_goes_on_where_it_was(project: Project, t
     assert project.report("d") is not None
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_that_numbers_and_several_labels_are_suspected_too(project: Project, tmp_path: Path):
     draw = np.random.default_rng(0)
     folder = tmp_path / "s"
@@ -232,6 +242,7 @@ def test_that_next_to_nothing_is_looked_over_too(project: Project, tmp_path: Pat
     assert set(found) <= {"tiny-classes", "few-test-items", "empty-splits"}
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_that_two_data_sets_are_compared(project: Project, tmp_path: Path):
     for name, light in (("day", 200), ("night", 60)):
         for number in range(40):

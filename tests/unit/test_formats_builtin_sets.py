@@ -71,7 +71,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         thread.start()
         yield found
         running.shutdown()
-        thread.join()
+        thread.join(60)
 
 
 @pytest.fixture

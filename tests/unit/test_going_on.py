@@ -88,6 +88,19 @@ def make_run(template: Path, tmp_path: Path) -> MakeRun:
     return make
 
 
+@pytest.fixture(scope="module")
+def kept_events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def alone(make_run: MakeRun, kept_events: list[Event]) -> list[Event]:
+    """What a run tells that nothing happens to; the same for all tests, since equal seeds give equal runs."""
+    if not kept_events:
+        kept_events += _all(make_run("alone"))
+    return kept_events
+
+
 def _all(run_dir: Path, control: Control | None = None) -> list[Event]:
     return list(run_events(run_dir, control or Control()))
 
@@ -115,8 +128,9 @@ def _changed_step(monkeypatch: pytest.MonkeyPatch, change: Callable[[Step], Step
 # --- pausing, parking, stopping --------------------------------------------------------------------------------------
 
 
-def test_that_a_run_holds_answers_questions_and_goes_on_as_if_nothing_had_been(make_run: MakeRun) -> None:
-    expected = _all(make_run("alone"))
+def test_that_a_run_holds_answers_questions_and_goes_on_as_if_nothing_had_been(
+    make_run: MakeRun, alone: list[Event]
+) -> None:
     run_dir, control, events = make_run("held"), Control(), []
     picture = str(next((run_dir.parents[2] / "pictures").rglob("*.png")))
     for event in run_events(run_dir, control):
@@ -139,11 +153,12 @@ def test_that_a_run_holds_answers_questions_and_goes_on_as_if_nothing_had_been(m
     assert good["class"] in "0123456789"
     assert "/no/such.png" in bad["error"]
     assert "no split 'other'" in answers[9]["error"]
-    assert history.facts(events) == history.facts(expected)
+    assert history.facts(events) == history.facts(alone)
 
 
-def test_that_a_parked_run_leaves_its_process_and_goes_on_to_the_same_end(make_run: MakeRun) -> None:
-    expected = _all(make_run("alone"))
+def test_that_a_parked_run_leaves_its_process_and_goes_on_to_the_same_end(
+    make_run: MakeRun, alone: list[Event]
+) -> None:
     run_dir, control, events = make_run("parked"), Control(), []
     for event in run_events(run_dir, control):
         events.append(event)
@@ -158,13 +173,12 @@ def test_that_a_parked_run_leaves_its_process_and_goes_on_to_the_same_end(make_r
     assert rest[-1].status == "finished"
     assert _of(Resumed, rest)[0].step == 5
     told = history.read(run_dir)
-    assert history.facts(told) == history.facts(expected)
+    assert history.facts(told) == history.facts(alone)
     assert _steps(told) == list(range(1, len(_steps(told)) + 1)), "no step is told twice, and none is missing"
     assert not (run_dir / "checkpoints").exists(), "a finished run needs no checkpoints"
 
 
-def test_that_a_stopped_run_keeps_a_model_and_can_still_be_resumed(make_run: MakeRun) -> None:
-    expected = _all(make_run("alone"))
+def test_that_a_stopped_run_keeps_a_model_and_can_still_be_resumed(make_run: MakeRun, alone: list[Event]) -> None:
     run_dir, control, events = make_run("stopped"), Control(), []
     for event in run_events(run_dir, control):
         events.append(event)
@@ -175,7 +189,7 @@ def test_that_a_stopped_run_keeps_a_model_and_can_still_be_resumed(make_run: Mak
     assert (run_dir / "model.safetensors").exists()
     assert json.loads((run_dir / "results.json").read_text())["splits"].keys() == {"val"}
     assert isinstance(_last(run_dir), Finished)
-    assert history.facts(history.read(run_dir)) == history.facts(expected)
+    assert history.facts(history.read(run_dir)) == history.facts(alone)
     assert json.loads((run_dir / "results.json").read_text())["splits"].keys() == {"val", "test"}
 
 
@@ -194,7 +208,7 @@ def test_that_a_command_is_acknowledged_at_once_and_stands_in_the_history(make_r
 
 
 def test_that_a_second_worker_on_the_same_run_is_refused(make_run: MakeRun) -> None:
-    run_dir = make_run()
+    run_dir = make_run(checkpoint_seconds=60)
     events = run_events(run_dir, Control())
     next(events)
     (refused,) = run_events(run_dir, Control())
@@ -205,7 +219,7 @@ def test_that_a_second_worker_on_the_same_run_is_refused(make_run: MakeRun) -> N
 
 
 def test_that_a_run_waits_for_its_device_and_can_be_parked_meanwhile(make_run: MakeRun) -> None:
-    first, second = make_run("one", beside=False), make_run("two", beside=False)
+    first, second = (make_run(name, beside=False, checkpoint_seconds=60) for name in ("one", "two"))
     running = run_events(first, Control())
     for event in running:
         if isinstance(event, StepDone):
@@ -225,19 +239,24 @@ def test_that_a_run_waits_for_its_device_and_can_be_parked_meanwhile(make_run: M
 
 def test_that_the_averaged_weights_are_those_that_learn_and_are_kept(make_run: MakeRun) -> None:
     options = {"epochs": 4, "stages": "one", "batch_size": 8, "learning_rate": 3e-3, "patience": 0}
-    losses = {}
-    for ema in (True, False):
-        events = _all(make_run(f"ema-{ema}", options={**options, "ema": ema}))
-        losses[ema] = [e.metrics["val_loss"] for e in _of(EpochDone, events)]
-    assert losses[True][-1] < 0.8 * losses[True][0] < np.log(10), "averaged, and learning"
-    assert losses[True] != losses[False]
+    averaged = [
+        e.metrics["val_loss"]
+        for e in _of(EpochDone, _all(make_run("averaged", options={**options, "ema": True}, checkpoint_seconds=60)))
+    ]
+    assert averaged[-1] < 0.8 * averaged[0] < np.log(10), "averaged, and learning"
+    as_they_are = run_events(
+        make_run("as-they-are", options={**options, "ema": False}, checkpoint_seconds=60), Control()
+    )
+    first = next(event for event in as_they_are if isinstance(event, EpochDone))
+    as_they_are.close()  # type: ignore[attr-defined]  # a generator
+    assert first.metrics["val_loss"] != averaged[0]
 
 
 # --- what a run suffers ----------------------------------------------------------------------------------------------
 
 
 def test_that_running_out_of_memory_halves_the_batch_and_keeps_the_effective_one(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, alone: list[Event]
 ) -> None:
     def starve(step: Step) -> Step:
         def starved(self: FineTuning, batch: dict[str, Batch], state: StepState) -> StepOutput:
@@ -247,7 +266,6 @@ def test_that_running_out_of_memory_halves_the_batch_and_keeps_the_effective_one
 
         return starved
 
-    plain = _all(make_run("alone"))
     with _changed_step(monkeypatch, starve):
         run_dir = make_run("starved")
         events, control = [], Control()
@@ -261,7 +279,7 @@ def test_that_running_out_of_memory_halves_the_batch_and_keeps_the_effective_one
     assert len(warnings) == 1
     assert "parts of at most 4 samples" in warnings[0]
     assert not [m for m in _of(Message, rest) if m.level == "warning"], "after resuming it is still known"
-    plain_losses = {f[1]: f[2] for f in history.facts(plain) if f[0] == "step"}
+    plain_losses = {f[1]: f[2] for f in history.facts(alone) if f[0] == "step"}
     losses = {f[1]: f[2] for f in history.facts(history.read(run_dir)) if f[0] == "step"}
     assert losses.keys() == plain_losses.keys(), "as many optimizer steps as with the whole batch"
     assert [losses[k] for k in (1, 2, 3)] == [plain_losses[k] for k in (1, 2, 3)]
@@ -285,7 +303,7 @@ def test_that_a_single_picture_that_does_not_fit_ends_with_a_sentence(
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_that_a_divergence_goes_back_with_a_lower_rate_at_most_twice(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, times: int
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, times: int, alone: list[Event]
 ) -> None:
     seen = 0
 
@@ -313,8 +331,8 @@ def test_that_a_divergence_goes_back_with_a_lower_rate_at_most_twice(
     assert "0.1 of what was set" in messages[0]
     assert _of(Resumed, events)[0].step == 7
     rates = {e.step: e.lr for e in _of(StepDone, events)}
-    alone = {e.step: e.lr for e in _of(StepDone, _all(make_run("alone")))}
-    assert rates[9] == pytest.approx(alone[9] * 0.1**times)
+    usual = {e.step: e.lr for e in _of(StepDone, alone)}
+    assert rates[9] == pytest.approx(usual[9] * 0.1**times)
     if times == 2:
         assert _of(Resumed, events)[1].step == 0, "the second time to the beginning of the phase"
 
@@ -344,7 +362,7 @@ def test_that_weights_that_are_no_numbers_are_never_written_into_a_checkpoint(
 
 
 def test_that_files_that_vanish_are_skipped_counted_and_told_until_there_are_too_many(make_run: MakeRun) -> None:
-    run_dir = make_run()
+    run_dir = make_run(checkpoint_seconds=60)
     pictures = sorted((run_dir.parents[2] / "pictures").rglob("*.png"))
     events = []
     for event in run_events(run_dir, Control()):
@@ -356,7 +374,7 @@ def test_that_files_that_vanish_are_skipped_counted_and_told_until_there_are_too
     skipped = {m.text for m in _of(Message, events) if "was skipped" in m.text}
     assert len(skipped) == len(pictures[::25]), "each of them is told, whatever its split"
 
-    run_dir = make_run("gone")
+    run_dir = make_run("gone", checkpoint_seconds=60)
     for event in run_events(run_dir, Control()):
         if isinstance(event, StepDone) and event.step == 3:
             shutil.rmtree(run_dir.parents[2] / "pictures")
@@ -364,8 +382,7 @@ def test_that_files_that_vanish_are_skipped_counted_and_told_until_there_are_too
     assert "can no longer be read" in event.sentence
 
 
-def test_that_damaged_checkpoints_are_passed_over_with_a_sentence(make_run: MakeRun) -> None:
-    expected = history.facts(_all(make_run("alone")))
+def test_that_damaged_checkpoints_are_passed_over_with_a_sentence(make_run: MakeRun, alone: list[Event]) -> None:
     run_dir, control = make_run("damaged"), Control()
     for event in run_events(run_dir, control):
         if isinstance(event, StepDone) and event.step == 6:
@@ -378,11 +395,10 @@ def test_that_damaged_checkpoints_are_passed_over_with_a_sentence(make_run: Make
     assert _of(Resumed, events)[0].step < 6
     assert any(f"{newest} is damaged" in m.text and "bytes instead of" in m.text for m in _of(Message, events))
     told = [fact for fact in history.facts(history.read(run_dir)) if fact[0] != "message"]
-    assert told == [fact for fact in expected if fact[0] != "message"]
+    assert told == [fact for fact in history.facts(alone) if fact[0] != "message"]
 
 
-def test_that_a_run_without_a_whole_checkpoint_begins_again(make_run: MakeRun) -> None:
-    expected = history.facts(_all(make_run("alone")))
+def test_that_a_run_without_a_whole_checkpoint_begins_again(make_run: MakeRun, alone: list[Event]) -> None:
     run_dir, control = make_run("none"), Control()
     for event in run_events(run_dir, control):
         if isinstance(event, StepDone) and event.step == 4:
@@ -390,7 +406,7 @@ def test_that_a_run_without_a_whole_checkpoint_begins_again(make_run: MakeRun) -
     for folder in checkpoint_files.listed(run_dir):
         (folder / checkpoint_files.MANIFEST).write_text("{}")
     assert isinstance(_last(run_dir), Finished)
-    assert history.facts(history.read(run_dir)) == expected
+    assert history.facts(history.read(run_dir)) == history.facts(alone)
 
 
 def test_that_a_manifest_cannot_name_files_outside_its_folder(make_run: MakeRun) -> None:

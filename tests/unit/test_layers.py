@@ -76,12 +76,22 @@ def test_that_nothing_in_the_application_imports_the_built_in_plugins_under_any_
 
 
 def test_that_a_worker_starts_without_torchs_compiler() -> None:
-    """It takes longer to import than all the rest, and nothing needs it before an optimizer is made."""
+    """It takes longer to import than all the rest, and nothing needs it, not even an optimizer."""
     code = (
         "import sys\n"
-        "from tlstudio.data.light_import import import_torchvision\n"
+        "from tlstudio.data.light_import import import_torchvision, lighten_optimizers\n"
         "import_torchvision()\n"
+        "lighten_optimizers()\n"
         "import tlstudio.training.run, torchvision, torch\n"
+        "for kind in (torch.optim.SGD, torch.optim.AdamW):\n"
+        "    weight = torch.nn.Parameter(torch.ones(2))\n"
+        "    optimizer = kind([weight], lr=0.1)\n"
+        "    (weight * weight).sum().backward()\n"
+        "    optimizer.step()\n"
+        "    optimizer.zero_grad()\n"
+        "    optimizer.load_state_dict(optimizer.state_dict())\n"
+        "    assert weight.grad is None and (weight < 1).all() and torch.is_grad_enabled()\n"
+        "torch.set_deterministic_debug_mode('warn')\n"
         "assert 'torch._dynamo' not in sys.modules, 'somebody imports it'\n"
         "boxes = [torch.tensor([[0.0, 0.0, 4.0, 4.0]])]\n"
         "assert torchvision.ops.roi_align(torch.rand(1, 3, 8, 8), boxes, 2).shape == (1, 3, 2, 2)\n"

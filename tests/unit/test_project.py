@@ -260,7 +260,7 @@ def test_that_many_threads_read_while_one_writes(project: Project) -> None:
         number += 1
         add_dataset(project, project.path.parent / "pictures", f"copy {number}")
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert errors == []
     assert len(project.datasets()) == number + 1
 

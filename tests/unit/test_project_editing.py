@@ -143,7 +143,7 @@ def test_edits_from_many_threads_all_happen(project: Project) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert project.dataset("things").split_counts == {"train": 0, "val": 8, "test": 4}
     assert project.dataset("things").revision == 5
 

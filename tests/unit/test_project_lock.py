@@ -40,7 +40,7 @@ def test_that_a_second_window_is_told_who_has_the_project(project: Project) -> N
     assert f"is open in another window by process {other.pid} since" in sentence
     project.create_run(material.spec)  # the command line asks for no lock
     other.kill()
-    other.communicate()
+    other.communicate(timeout=60)
     assert project.take_lock() is None
     assert project.take_lock() is None
 

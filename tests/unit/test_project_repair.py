@@ -223,7 +223,7 @@ def test_that_several_who_open_a_damaged_project_at_once_repair_it_once(folder: 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert errors == []
     assert opened == [(["things", "more"], 5)] * 6
     assert len(list(folder.glob("damaged-*"))) == 1

@@ -261,6 +261,6 @@ def test_that_a_run_that_is_just_being_created_is_not_adopted_twice(project: Pro
 
     opening = threading.Thread(target=open_it)
     project.create_run(slow)
-    opening.join()
+    opening.join(60)
     assert notices == []
     assert [run.state for run in project.runs()] == ["queued"]

@@ -33,6 +33,13 @@ def test_that_backbones_are_ranked_by_a_probe_on_the_training_split_alone(shades
         assert np.isfinite(row.logme)
         assert row.h_score is not None
         assert 0 <= row.h_score <= 1.0
+        assert row.transrate is not None
+        assert row.transrate > 0
+        assert (row.leep, row.nce, row.source_classes) == (None, None, 0)
+    assert {row.no_source for row in ranking.rows} == {
+        "Random weights were trained on no classes.",
+        "The weights hold no linear classifier on the backbone's features, whose probabilities could be asked for.",
+    }
     assert not [event for event in events if isinstance(event, Message) and event.level == "error"]
     assert store.load(shades_project.path, "shades", 2) is None
 

@@ -60,10 +60,7 @@ def same_randomness() -> Iterator[None]:
     """Afterwards the global generators of Python, NumPy and torch are where they were."""
     python, numbers, cpu = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    deterministic, warn = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+    deterministic = torch.get_deterministic_debug_mode()
     try:
         yield
     finally:
@@ -72,7 +69,7 @@ def same_randomness() -> Iterator[None]:
         torch.default_generator.set_state(cpu)
         if devices:
             torch.cuda.set_rng_state_all(devices)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn)
+        torch.set_deterministic_debug_mode(deterministic)
 
 
 def make(

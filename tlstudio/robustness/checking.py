@@ -58,11 +58,11 @@ def sentences(result: Mapping[str, Any]) -> list[str]:
             f"{' and '.join(at)}."
         )
     if result["corruptions"]:
-        drops = {name: clean - rows[2]["accuracy"] for name, rows in result["corruptions"].items()}
-        name = max(drops, key=drops.__getitem__)
+        left = {name: sum(row["accuracy"] for row in rows) / len(rows) for name, rows in result["corruptions"].items()}
+        name = min(left, key=left.__getitem__)
         said.append(
             f"Over six corruptions at five severities {_percent(result['mean_corruption_accuracy'])} are recognised; "
-            f"{name} does most harm ({_percent(result['corruptions'][name][2]['accuracy'])} at severity 3)."
+            f"{name} does most harm ({_percent(left[name])})."
         )
     return said
 

@@ -110,7 +110,7 @@ def serving(handler: type[Files]) -> Iterator[Server]:
         yield running
         running.released.set()
         running.shutdown()
-        thread.join()
+        thread.join(60)
 
 
 @pytest.fixture

@@ -192,6 +192,6 @@ def test_that_two_downloads_of_one_file_at_once_fetch_it_once(server: Any, publi
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert [path.read_bytes() for path in results] == [content, content]
     assert len(server.requests) == 1

@@ -119,8 +119,7 @@ class RunPage(Page):
 
     def open_run(self, run_id: int) -> None:
         """Shows a run: what it has said so far is read off this thread, what it says from now on follows."""
-        self.run_id = run_id
-        self.story = RunStory()
+        self.run_id, self.story = run_id, RunStory()
         self.log.follow(self.story.entries)
         self.plot.set_curves(RunCurves())
         self.happened.clear()

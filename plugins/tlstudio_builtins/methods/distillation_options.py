@@ -3,6 +3,7 @@
 from typing import Literal
 
 from tlstudio.api import Options, option
+from tlstudio_builtins.methods import options
 from tlstudio_builtins.methods.fine_tuning_options import Training
 
 Loss = Literal["logits", "dkd", "dist", "cwd", "none"]
@@ -152,14 +153,7 @@ class DistillationOptions(Training, Losses):
         "labelled samples alone.",
         level="all",
     )
-    patience: int = option(
-        0,
-        title="Patience",
-        help="Epochs without improvement on validation before training ends; 0: never.",
-        level="all",
-        ge=0,
-        le=10_000,
-    )
+    patience: int = options.patience(0)
 
 
 class DKDOptions(DistillationOptions):

@@ -3,7 +3,8 @@
 from typing import Literal
 
 from tlstudio.api import Options, Sampler, option
-from tlstudio_builtins.methods.options import GRADIENT, Imbalance, _imbalance, _sampler
+from tlstudio_builtins.methods import options
+from tlstudio_builtins.methods.options import GRADIENT
 
 
 class FeatureExtractionOptions(Options):
@@ -124,5 +125,5 @@ class FeatureExtractionOptions(Options):
         lt=1.0,
     )
 
-    imbalance: Imbalance = _imbalance()
-    sampler: Sampler = _sampler()
+    imbalance: options.Imbalance = options.imbalance()
+    sampler: Sampler = options.sampler()

@@ -5,7 +5,7 @@ those of the bases, the last one first.
 from typing import Literal
 
 from tlstudio.api import Options, Sampler, option
-from tlstudio_builtins.methods.options import Imbalance, _imbalance, _sampler
+from tlstudio_builtins.methods import options
 
 
 class Beginning(Options):
@@ -58,14 +58,7 @@ class Beginning(Options):
 class Layers(Beginning):
     """Which layers of the backbone learn, and how fast."""
 
-    backbone_rate: float = option(
-        1.0,
-        title="Backbone rate",
-        help="The last stage learns at this share of the head's rate.",
-        unit="× head",
-        gt=0.0,
-        le=10.0,
-    )
+    backbone_rate: float = options.backbone_rate()
     backbone_growth: float = option(
         1.0,
         title="Backbone rate grows",
@@ -74,15 +67,7 @@ class Layers(Beginning):
         ge=1.0,
         le=100.0,
     )
-    stage_decay: float = option(
-        0.0,
-        title="Rate decay per layer",
-        help="Each stage (of a transformer: each block) nearer to the input learns at this share of the next one's "
-        "rate. 0: 0.8 a stage, 0.75 a block of a transformer.",
-        level="all",
-        ge=0.0,
-        le=1.0,
-    )
+    stage_decay: float = options.decay_per_layer()
     decay_over: Literal["auto", "stages", "blocks"] = option(
         "auto",
         title="Rate decays by",
@@ -125,9 +110,7 @@ class Training(Beginning):
         help="adamw; sgd with Nesterov's momentum 0.9; or sgd with ordinary momentum 0.9.",
         level="all",
     )
-    weight_decay: float = option(
-        0.01, title="Weight decay", help="Not on biases and normalisation.", level="all", ge=0.0, le=10.0
-    )
+    weight_decay: float = options.weight_decay()
     batch_size: int = option(16, title="Batch size", help="Pictures in a batch.", ge=2, le=4096)
     accumulate: int = option(
         1,
@@ -144,26 +127,14 @@ class Training(Beginning):
         "TrivialAugmentWide and erasing. auto: light, or characters where a mirrored picture means something else. For "
         "sounds, texts and masks: light and medium are what suits them.",
     )
-    flip: Literal["auto", "on", "off"] = option(
-        "auto",
-        title="Mirror",
-        help="Whether augmentation may mirror pictures left to right. auto: unless the backbone is for characters.",
-        level="all",
-    )
+    flip: options.Flip = options.flip()
     batch_norm: Literal["frozen", "stats", "train"] = option(
         "frozen",
         title="Batch norm",
         help="frozen: statistics and parameters stay; stats: statistics follow your data; train: both learn.",
         level="all",
     )
-    label_smoothing: float = option(
-        0.0,
-        title="Label smoothing",
-        help="Share of each label spread over all classes.",
-        level="all",
-        ge=0.0,
-        lt=1.0,
-    )
+    label_smoothing: float = options.label_smoothing()
     mixup: float = option(
         0.0,
         title="Mixup",
@@ -202,14 +173,7 @@ class Training(Beginning):
         "down to 0. steps: to a tenth, again and again.",
         level="all",
     )
-    warmup: float = option(
-        0.05,
-        title="Warm-up",
-        help="Share of the steps over which the rate rises.",
-        level="all",
-        ge=0.0,
-        lt=1.0,
-    )
+    warmup: float = options.warmup()
     first_drop: float = option(
         0.6,
         title="First drop",
@@ -228,14 +192,7 @@ class Training(Beginning):
         gt=0.0,
         le=1.0,
     )
-    clip_norm: float = option(
-        1.0,
-        title="Gradient clipping",
-        help="Largest norm of the gradient; 0: off.",
-        level="all",
-        ge=0.0,
-        le=1e6,
-    )
+    clip_norm: float = options.clip_norm()
     sam: float = option(
         0.0,
         title="Sharpness-aware, ρ",
@@ -250,16 +207,9 @@ class Training(Beginning):
         help="The radius counts relative to the size of each weight (ASAM).",
         level="all",
     )
-    patience: int = option(
-        6,
-        title="Patience",
-        help="Epochs without improvement on validation before training ends; 0: never.",
-        level="all",
-        ge=0,
-        le=10_000,
-    )
-    imbalance: Imbalance = _imbalance()
-    sampler: Sampler = _sampler()
+    patience: int = options.patience()
+    imbalance: options.Imbalance = options.imbalance()
+    sampler: Sampler = options.sampler()
 
 
 class FineTuningOptions(Training, Layers):

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from tlstudio.api import Options, option
+from tlstudio_builtins.methods import options
 
 
 class FixMatchOptions(Options):
@@ -35,18 +36,8 @@ class FixMatchOptions(Options):
     learning_rate: float = option(
         3e-3, title="Learning rate", help="Of SGD at its peak, for the head and the last stage.", gt=0.0, le=10.0
     )
-    stage_decay: float = option(
-        0.0,
-        title="Rate decay per layer",
-        help="Each stage (of a transformer: each block) nearer to the input learns at this share of the next one's "
-        "rate. 0: 0.8 a stage, 0.75 a block of a transformer.",
-        level="all",
-        ge=0.0,
-        le=1.0,
-    )
-    weight_decay: float = option(
-        5e-4, title="Weight decay", help="Not on biases and normalisation.", level="all", ge=0.0, le=10.0
-    )
+    stage_decay: float = options.decay_per_layer()
+    weight_decay: float = options.weight_decay(5e-4)
     batch_size: int = option(32, title="Batch size", help="Labelled samples in a batch.", level="all", ge=2, le=4096)
     unlabelled_ratio: int = option(
         1,
@@ -72,20 +63,8 @@ class FixMatchOptions(Options):
         ge=0.0,
         lt=1.0,
     )
-    flip: Literal["auto", "on", "off"] = option(
-        "auto",
-        title="Mirror",
-        help="Whether augmentation may mirror pictures left to right. auto: unless the backbone is for characters.",
-        level="all",
-    )
-    patience: int = option(
-        6,
-        title="Patience",
-        help="Epochs without improvement on validation before training ends; 0: never.",
-        level="all",
-        ge=0,
-        le=10_000,
-    )
+    flip: options.Flip = options.flip()
+    patience: int = options.patience()
 
 
 class FlexMatchOptions(FixMatchOptions):

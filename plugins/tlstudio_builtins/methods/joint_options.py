@@ -3,7 +3,7 @@
 from typing import Literal
 
 from tlstudio.api import Options, Sampler, option
-from tlstudio_builtins.methods.options import Imbalance, _imbalance, _sampler
+from tlstudio_builtins.methods import options
 
 Tie = Literal["hard", "soft", "sequential"]
 Course = Literal["constant", "linear", "source-decay"]
@@ -58,14 +58,7 @@ class JointOptions(Options):
     learning_rate: float = option(
         3e-4, title="Learning rate, head", help="Of AdamW at its peak, after warm-up.", gt=0.0, le=10.0
     )
-    backbone_rate: float = option(
-        1.0,
-        title="Backbone rate",
-        help="The last stage learns at this share of the head's rate.",
-        unit="× head",
-        gt=0.0,
-        le=10.0,
-    )
+    backbone_rate: float = options.backbone_rate()
     stage_decay: float = option(
         0.8,
         title="Rate decay per stage",
@@ -74,9 +67,7 @@ class JointOptions(Options):
         gt=0.0,
         le=1.0,
     )
-    weight_decay: float = option(
-        0.01, title="Weight decay", help="Not on biases and normalisation.", level="all", ge=0.0, le=10.0
-    )
+    weight_decay: float = options.weight_decay()
     batch_size: int = option(32, title="Batch size, target", help="Samples in a batch.", ge=2, le=4096)
     source_batch_size: int = option(32, title="Batch size, source", help="Samples in a batch.", ge=2, le=4096)
     batch_norm: Literal["domain", "shared", "frozen"] = option(
@@ -91,43 +82,15 @@ class JointOptions(Options):
         title="Augmentation",
         help="auto: light, or characters where a mirrored picture means something else.",
     )
-    label_smoothing: float = option(
-        0.0,
-        title="Label smoothing",
-        help="Share of each label spread over all classes.",
-        level="all",
-        ge=0.0,
-        lt=1.0,
-    )
+    label_smoothing: float = options.label_smoothing()
     ema: bool = option(
         True,
         title="Average the weights",
         help="Validate and keep an exponential moving average of the weights (decay 0.99).",
         level="all",
     )
-    warmup: float = option(
-        0.05,
-        title="Warm-up",
-        help="Share of the steps over which the rate rises.",
-        level="all",
-        ge=0.0,
-        lt=1.0,
-    )
-    clip_norm: float = option(
-        1.0,
-        title="Gradient clipping",
-        help="Largest norm of the gradient; 0: off.",
-        level="all",
-        ge=0.0,
-        le=1e6,
-    )
-    patience: int = option(
-        6,
-        title="Patience",
-        help="Epochs without improvement on validation before a phase ends; 0: never.",
-        level="all",
-        ge=0,
-        le=10_000,
-    )
-    imbalance: Imbalance = _imbalance()
-    sampler: Sampler = _sampler()
+    warmup: float = options.warmup()
+    clip_norm: float = options.clip_norm()
+    patience: int = options.patience(ends="a phase")
+    imbalance: options.Imbalance = options.imbalance()
+    sampler: Sampler = options.sampler()

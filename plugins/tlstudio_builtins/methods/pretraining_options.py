@@ -3,6 +3,7 @@
 from typing import Literal
 
 from tlstudio.api import Options, option
+from tlstudio_builtins.methods import options
 
 
 def _epochs(default: int) -> int:
@@ -17,13 +18,6 @@ def _batch(default: int, help_: str = "Pictures in a batch.") -> int:
 
 def _rate(default: float, help_: str = "Of AdamW at its peak, after warm-up.") -> float:
     chosen: float = option(default, title="Learning rate", help=help_, gt=0.0, le=10.0)
-    return chosen
-
-
-def _decay(default: float) -> float:
-    chosen: float = option(
-        default, title="Weight decay", help="Not on biases and normalisation.", level="all", ge=0.0, le=10.0
-    )
     return chosen
 
 
@@ -44,7 +38,7 @@ class PretrainingOptions(Options):
     epochs: int = _epochs(100)
     batch_size: int = _batch(64)
     learning_rate: float = _rate(1e-3)
-    weight_decay: float = _decay(0.0)
+    weight_decay: float = options.weight_decay(0.0)
     warmup: float = option(
         0.05,
         title="Warm-up",
@@ -88,7 +82,7 @@ class SupervisedOptions(PretrainingOptions):
     epochs: int = _epochs(60)
     batch_size: int = _batch(64)
     learning_rate: float = _rate(0.1, "Of SGD with Nesterov momentum 0.9, for 256 in a batch; scaled with the batch.")
-    weight_decay: float = _decay(1e-4)
+    weight_decay: float = options.weight_decay(1e-4)
     label_smoothing: float = option(
         0.0,
         title="Label smoothing",
@@ -104,7 +98,7 @@ class AutoencoderOptions(PretrainingOptions):
     epochs: int = _epochs(50)
     batch_size: int = _batch(64)
     learning_rate: float = _rate(1e-3)
-    weight_decay: float = _decay(0.01)
+    weight_decay: float = options.weight_decay(0.01)
     corruption: Literal["noise", "mask", "none"] = option(
         "noise",
         title="Spoilt by",
@@ -140,7 +134,7 @@ class MaskedOptions(PretrainingOptions):
         "Of AdamW for 256 in a batch; scaled with the batch, as in the paper. Small transformers on few pictures take "
         "ten times as much.",
     )
-    weight_decay: float = _decay(0.05)
+    weight_decay: float = options.weight_decay(0.05)
     hidden: float = option(
         0.75,
         title="Hidden patches",
@@ -187,7 +181,7 @@ class ContrastiveOptions(PretrainingOptions):
         256, "Pictures in a batch: each is told from all others in it, so that more are better; memory grows with it."
     )
     learning_rate: float = _rate(1e-3)
-    weight_decay: float = _decay(1e-4)
+    weight_decay: float = options.weight_decay(1e-4)
     temperature: float = option(
         0.5,
         title="Temperature",

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from tlstudio.api import Options, option
-from tlstudio_builtins.methods.options import Imbalance, _imbalance
+from tlstudio_builtins.methods import options
 
 
 class WiseFTOptions(Options):
@@ -25,4 +25,4 @@ class WiseFTOptions(Options):
         "re-estimated, unless fine-tuning had left them as they were pretrained.",
         level="all",
     )
-    imbalance: Imbalance = _imbalance()
+    imbalance: options.Imbalance = options.imbalance()

@@ -1,6 +1,6 @@
 """What pre-training is worth: vote of the neighbours and linear probe after each objective, against random weights.
 
-    python tests/performance/pretraining_value.py FOLDER [--backbone resnet8] [--epochs 50] [--seeds 3]
+    python tests/performance/pretraining_value.py FOLDER [--backbone resnet8] [--epochs 50] [--seeds 0,1,2]
     python tests/performance/pretraining_value.py FOLDER_WITH_MNIST_IDX_FILES --most 2000
 
 FOLDER has one folder of pictures for each class, or MNIST's idx files. The seed decides the split (70/15/15), the
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--objectives", nargs="*", default=OBJECTIVES)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=0, help="0: the objective's own")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--most", type=int, default=0, help="pictures at most, of each class as many")
     parser.add_argument("--labels-per-class", type=int, default=0)
     parser.add_argument("--set", nargs="*", default=[], help="options of every objective, NAME=VALUE")
@@ -48,7 +48,7 @@ def main() -> None:
         registry = Registry.discover(safe_mode=True)
         rows: dict[str, Row] = {}
         with Project.create(Path(temporary) / "p.tlproj") as project:
-            for seed in range(a.seeds):
+            for seed in (int(number) for number in a.seeds.split(",")):
                 name = f"seed {seed}"
                 _result(
                     jobs.start(
@@ -56,7 +56,7 @@ def main() -> None:
                     )
                 )
                 _one_seed(project, registry, name, seed, a, rows)
-    print(f"\n{a.folder.name}, {a.backbone}, {a.epochs} epochs, {a.seeds} seeds: mean and standard deviation in %")
+    print(f"\n{a.folder.name}, {a.backbone}, {a.epochs} epochs, seeds {a.seeds}: mean and standard deviation in %")
     for label, row in rows.items():
         print(f"{label:24} " + "  ".join(f"{what} {_spread(values)}" for what, values in row.items()))
 

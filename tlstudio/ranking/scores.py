@@ -110,10 +110,10 @@ def leep(source: Floats, labels: npt.NDArray[np.int64]) -> float:
     from the probabilities ``source`` ``[N, Z]`` that the backbone's own classifier gives; 0 is the most. ``P(y|z)`` is
     the empirical one, of ``P(y, z) = 1/N Σ_{i: y_i = y} θ(x_i)_z``.
     """
-    joint = np.stack([source[labels == label].sum(0) for label in np.unique(labels)]) / len(source)
+    known, rows = np.unique(labels, return_inverse=True)
+    joint = np.stack([source[rows == row].sum(0) for row in range(len(known))]) / len(source)
     alone = joint.sum(0)
     given = joint / np.where(alone > 0, alone, 1)
-    rows = np.searchsorted(np.unique(labels), labels)
     expected = (given[rows] * source).sum(1)
     return float(np.log(np.maximum(expected, np.finfo(np.float64).tiny)).mean())
 

@@ -17,7 +17,6 @@ from tlstudio_builtins.methods.cam_options import CamOptions
 from tlstudio_builtins.methods.cam_parts import CamParts
 
 Values = dict[str, Any]
-_BATCH = 256  # maps at once
 
 
 class Unseen:
@@ -212,7 +211,7 @@ class Computing:
             return {}
         answers = []
         with torch.no_grad():
-            size = max(1, _BATCH // self._context.objective.outputs) if self._predictor.several else _BATCH
+            size = self._predictor.at_once(self._context.objective.outputs)
             for rows in torch.split(self.val.rows, size):
                 maps, p = self.taken_apart(rows.to(tools.device))
                 looked = self._predictor.look(maps, p)

@@ -24,7 +24,6 @@ from tlstudio_builtins.methods.cam_networks import CamPredictor
 CLAIM = "attention helps"
 SHARES = tuple(step / 8 for step in range(9))  # of the places that are taken away, or put back
 _EXPLAINED = 96  # samples whose regions are tested for faithfulness
-_BATCH = 256
 _TOP = 10  # gated channels that are listed
 
 
@@ -46,7 +45,7 @@ def controls(
     gates = []
     random = generator(context.seed, "controls", "moved")
     with torch.no_grad():
-        size = max(1, _BATCH // outputs) if predictor.several else _BATCH  # a region for each label
+        size = predictor.at_once(outputs)
         for start in range(0, count, size):
             part = slice(start, start + size)
             some = maps[part].to(device)

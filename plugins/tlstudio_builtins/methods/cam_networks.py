@@ -20,6 +20,7 @@ _SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 # A sequence of letters is no map that every method could use, so the descriptor does not name it.
 _OF_TEXTS = {"text-cnn": (FeatureLevel(name="letters", module="letters", channels=128, stride=1),)}
 _SPANS = 64  # places in a text at most
+_REGIONS = 256  # that are computed at once
 
 Derive = Callable[[torch.Tensor], torch.Tensor]
 
@@ -188,6 +189,10 @@ class CamPredictor(nn.Module):
     def calibrated(self, x: torch.Tensor) -> torch.Tensor:
         """p ``[N, K]``."""
         return probabilities(self.target(x), self.scale.temperature, self.task)
+
+    def at_once(self, outputs: int) -> int:
+        """How many samples are looked at together; with several labels each of them has so many regions."""
+        return max(1, _REGIONS // outputs) if self.several else _REGIONS
 
     def look(self, maps: torch.Tensor, p: torch.Tensor, wanted: torch.Tensor | None = None) -> Looked:
         prototypes = self.scale.prototypes if self.scale.paired else None

@@ -24,16 +24,44 @@ from typing import Any
 BEGIN, END = "<!-- methods: made by tests/performance/every_method.py -->", "<!-- methods: end -->"
 PLAIN = ("feature-extraction", "fine-tuning", "bias-tuning", "lora", "l2-sp", "delta")
 FEW = ("feature-extraction", "fine-tuning", "self-training", "fixmatch", "flexmatch")
-SHIFTED = ("source-only", "adabn", "mcc", "dann", "mdd")
+SHIFTED = ("source-only", "adabn", "mcc", "dann", "cdan", "mdd")
+PUPILS = ("distillation", "distillation-dkd", "distillation-dist", "distillation-hints", "distillation-attention")
+FROM_SCRATCH = {"learning_rate": 3e-3, "epochs": 40}
+AS_LONG = {"epochs": 120, "patience": 0, "batch_norm": "train", "stages": "one"}  # 840 steps, as the pupils' 800
+# Variants are trained one by one, with each seed: "teacher" and "of" name the method whose run of the same seed they
+# take, "soup" that whose runs of all seeds.
 CASES: dict[str, dict[str, Any]] = {
-    "sign_digits": {"data": "sign_digits", "backbone": "glyphnet", "methods": PLAIN},
+    "sign_digits": {
+        "data": "sign_digits", "backbone": "glyphnet", "methods": PLAIN,
+        "variants": (
+            {"method": "feature-extraction", "options": {"head": "knn"}},
+            {"method": "feature-extraction", "options": {"levels": "last 3"}},
+            {"method": "feature-extraction", "options": {"views": 4}},
+            {"method": "fine-tuning", "options": {"sam": 0.05}},
+            {"method": "fine-tuning", "options": {"unfreezing": "gradual"}},
+            {"method": "adversarial-fine-tuning"},
+            {"method": "wise-ft", "of": "fine-tuning"},
+            {"method": "model-soup", "soup": "fine-tuning"},
+        ),
+    },
+    "hands into a tenth of the size, 10 labels a class": {
+        "data": "sign_digits", "backbone": "glyphnet", "methods": ("fine-tuning",),
+        "more": ["--labels-per-class", "10"],
+        "variants": (
+            {"method": "fine-tuning", "backbone": "resnet8", "options": {**FROM_SCRATCH, **AS_LONG}},
+            *(
+                {"method": method, "backbone": "resnet8", "options": FROM_SCRATCH, "teacher": "fine-tuning"}
+                for method in PUPILS
+            ),
+        ),
+    },
     "trashnet": {"data": "trashnet", "backbone": "mobilenet_v2:shared", "methods": PLAIN},
     "mnist, 10 labels a class": {
         "data": "mnist_t10k", "backbone": "glyphnet", "methods": FEW, "more": ["--labels-per-class", "10"],
         "items": 2000,
     },
     "mnist to digits": {
-        "data": "digits", "source": "mnist_t10k", "items": 2000, "backbone": "glyphnet", "weights": "none",
+        "data": "digits", "source": "mnist_t10k", "items": 2000, "backbone": "glyphnet",
         "methods": (*SHIFTED, "feature-extraction", "fine-tuning", "joint"),
     },
     "spoken digits, speakers apart": {
@@ -106,16 +134,43 @@ def measure(name: str, case: dict[str, Any], chosen: argparse.Namespace, folder:
         inputs += ["--source-dataset", "source"]
     if "weights" in case:
         inputs += ["--weights", case["weights"]]
-    sets: list[str] = []
-    for method in run("methods")["methods"]:
-        if method["id"] in case["methods"] and "epochs" in method["options"]:
-            sets += ["--set", f"{method['id']}.epochs={chosen.epochs}"]
+    timed = {method["id"] for method in run("methods")["methods"] if "epochs" in method["options"]}
+    sets = [f"--set={method}.epochs={chosen.epochs}" for method in case["methods"] if method in timed]
     answer = run(
         "compare", project, "--dataset", "data", "--backbone", case["backbone"], "--methods", ",".join(case["methods"]),
         "--seeds", chosen.seeds, *sets, *inputs,
     )  # fmt: skip
+    if "variants" in case:
+        usual = {one["run"]: (one["method"], one["seed"]) for one in run("runs", project)["runs"]}
+        for variant in case["variants"]:
+            options = {"epochs": chosen.epochs} if variant["method"] in timed else {}
+            train_variant(project, variant, {**options, **variant.get("options", {})}, case, usual, chosen, inputs)
+        answer = run("compare", project, *(one["run"] for one in run("runs", project)["runs"]))
     compared: dict[str, Any] = answer["comparison"]
     return compared
+
+
+def train_variant(
+    project: Path, variant: dict[str, Any], options: dict[str, Any], case: dict[str, Any],
+    usual: dict[int, tuple[str, int]], chosen: argparse.Namespace, inputs: list[str],
+) -> None:  # fmt: skip
+    """Its runs: one for each seed, of a soup one in all."""
+    backbone = variant.get("backbone", case["backbone"])
+    words = ["--dataset", "data", "--backbone", backbone, "--method", variant["method"], *inputs]
+    words += [] if backbone == case["backbone"] else ["--weights", "none"]
+    words += [f"--set={name}={value}" for name, value in options.items()]
+    seeds = [int(seed) for seed in chosen.seeds.split(",")]
+    if "soup" in variant:
+        earlier = [str(run_id) for run_id, (method, _) in usual.items() if method == variant["soup"]]
+        run("train", project, *words, "--from-run", ",".join(earlier))
+        return
+    for seed in seeds:
+        more = ["--seed", str(seed)]
+        for role, flag, prefix in (("of", "--from-run", ""), ("teacher", "--teacher", "run:")):
+            if role in variant:
+                (earlier_id,) = (run_id for run_id, known in usual.items() if known == (variant[role], seed))
+                more += [flag, f"{prefix}{earlier_id}"]
+        run("train", project, *words, *more)
 
 
 def make_digits(folder: Path) -> Path:

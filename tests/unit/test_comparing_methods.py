@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tlstudio import runs
 from tlstudio.api.errors import OptionsError, UsageError
 from tlstudio.api.events import Finished
 from tlstudio.cli import app
@@ -111,6 +112,18 @@ def test_that_methods_become_one_batch_and_one_table_with_two_sentences(
     assert compare(project, "--batch", made[0].id)["comparison"]["methods"] == found["comparison"]["methods"]
     with pytest.raises(UsageError, match="begins with run 2"):
         compare(project, "--batch", 2)
+
+    pupils = [
+        runs.create_run(project, registry, method="distillation", teacher=f"run:{run.id}", seed=run.seed, **REQUEST)
+        for run in (made[0], made[1], made[2])
+    ]
+    rows = {
+        row.title: [run.id for run in row.runs] for row in build(project, registry, [one.id for one in pupils]).rows
+    }
+    assert rows == {  # teachers that differ in their seed alone are one row
+        "Distillation (teacher run:1 and run:3)": [pupils[0].id, pupils[2].id],
+        "Distillation (teacher run:2)": [pupils[1].id],
+    }
 
     spec_file = made[2].dir / "spec.json"
     spec = json.loads(spec_file.read_text(encoding="utf-8"))

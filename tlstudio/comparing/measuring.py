@@ -15,7 +15,7 @@ from tlstudio.comparing import facts
 from tlstudio.control import Control
 from tlstudio.project import Project
 from tlstudio.registry import Registry
-from tlstudio.training import preparation, restore, runtime
+from tlstudio.training import devices, preparation, restore
 from tlstudio.training.spec import RunSpec, RuntimePreferences
 
 _WARM_UP, _FEWEST, _MOST, _BUDGET_S = 3, 10, 200, 1.5
@@ -51,7 +51,7 @@ def _measure(
     control: Control, project: Project, registry: Registry, run_id: int
 ) -> Generator[Event, None, facts.Facts]:
     loaded = restore.load_model(project, registry, run_id)
-    device = runtime.chosen_device(RuntimePreferences())
+    device, _ = devices.find(RuntimePreferences().device)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     times = latency(loaded.model, loaded.subject.example(1), device)
     quarters = statistics.quantiles(times, n=4)
@@ -67,7 +67,7 @@ def _measure(
         latency_high_ms=1000 * quarters[2],
         passes=len(times),
         threads=torch.get_num_threads(),
-        device=runtime.device_name(device),
+        device=devices.title(device),
         load=round(load, 2),
         cores=max(1, os.cpu_count() or 1),
     )

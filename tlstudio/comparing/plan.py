@@ -4,10 +4,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tlstudio import estimating, run_inputs, weights
+from tlstudio import estimating, recipes, run_inputs, weights
 from tlstudio import runs as planning
 from tlstudio.api.errors import OptionsError, StudioError, UsageError
 from tlstudio.api.method import MethodDescriptor, Need
+from tlstudio.api.recipe import Recipe
 from tlstudio.comparing.families import PRETRAINING, family
 from tlstudio.project import Project, Run
 from tlstudio.registry import Registry
@@ -19,7 +20,9 @@ Options = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class LeftOut:
-    """A method that is not compared, and the sentence that says why. ``lacking``: what it needs and was not given."""
+    """A method that is not compared, and the sentence that says why. ``method``: its id, with that of a recipe behind
+    it where one was asked for. ``lacking``: what it needs and was not given.
+    """
 
     method: str
     title: str
@@ -29,11 +32,23 @@ class LeftOut:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A method with its options; ``plans``: one for each seed. ``estimate``: of all of them."""
+    """A method with its options; ``plans``: one for each seed. ``estimate``: of all of them. ``recipe``: that of the
+    method which its options begin with, ``None`` where they are the defaults.
+    """
 
     method: MethodDescriptor
     plans: tuple[planning.RunPlan, ...]
     estimate: estimating.Estimate
+    recipe: Recipe | None = None
+
+    @property
+    def key(self) -> str:
+        """``fine-tuning``, ``fine-tuning:fastai``."""
+        return f"{self.method.id}:{self.recipe.id}" if self.recipe else self.method.id
+
+    @property
+    def title(self) -> str:
+        return f"{self.method.title} · recipe {self.recipe.title}" if self.recipe else self.method.title
 
     @property
     def seconds(self) -> float:
@@ -67,7 +82,8 @@ def plan(
     options: Mapping[str, Options] | None = None,
     **request: Any,
 ) -> Plan:
-    """``methods``: ids; ``None``: all that can be used here. ``options`` of each by its id, defaults elsewhere.
+    """``methods``: ids, ``fine-tuning:fastai`` for one that begins with a recipe; ``None``: all that can be used here,
+    without recipes. ``options`` of each by the same name, defaults elsewhere, or what the recipe says.
     ``request``: the other arguments of ``runs.create_run``; each method is given those inputs that it has a use for.
 
     Raises ``UsageError``, ``OptionsError``, ``DataError`` where nothing can be compared, or something named is unknown.
@@ -76,20 +92,23 @@ def plan(
     if not seeds:
         raise UsageError("A comparison needs a seed at least, such as 0,1,2.")
     for name in options:
-        registry.method(name)  # an unknown one is said
+        _named(registry, name)  # an unknown one is said
     info = project.dataset(dataset)
     descriptor, _ = weights.split_backbone(registry, backbone, project)
-    chosen = [registry.method(name) for name in dict.fromkeys(methods)] if methods else registry.methods()
+    every: list[tuple[MethodDescriptor, Recipe | None]] = [(method, None) for method in registry.methods()]
+    chosen = [_named(registry, name) for name in dict.fromkeys(methods)] if methods else every
     earlier, device = project.runs(), getattr(request.get("runtime"), "device", "auto")
     entries, left_out = [], []
-    for method in chosen:
+    for method, recipe in chosen:
+        name = f"{method.id}:{recipe.id}" if recipe else method.id
         reason = method.supports(info.task, info.modality, info.profile) or needs(method, request)
         if not methods and family(method) == PRETRAINING:
             reason = reason or "It makes a backbone for other methods, and takes long. Name it to compare it as well."
         if reason:
-            left_out.append(LeftOut(method.id, method.title, reason, lacking(method, request)))
+            left_out.append(LeftOut(name, method.title, reason, lacking(method, request)))
             continue
-        own = {**request, **of_use(method, request), "options": options.get(method.id, {})}
+        own = {**request, **of_use(method, request), "options": options.get(name, {})}
+        own["recipe"] = recipe.id if recipe else ""
         try:
             plans = [
                 planning.plan_run(
@@ -100,24 +119,36 @@ def plan(
         except OptionsError as error:
             raise OptionsError(f"{method.title}: {error}", error.problems) from error
         except StudioError as error:
-            left_out.append(LeftOut(method.id, method.title, str(error)))
+            left_out.append(LeftOut(name, method.title, str(error)))
             continue
         guess = estimating.estimate(info, descriptor, method, plans[0].options.model_dump(), earlier, device)
-        entries.append(Entry(method=method, plans=tuple(plans), estimate=guess))
+        entries.append(Entry(method=method, plans=tuple(plans), estimate=guess, recipe=recipe))
     if not entries:
         raise UsageError(f"There is nothing to compare. {' '.join(one.reason for one in left_out)}".rstrip())
     return Plan(entries=tuple(sorted(entries, key=lambda entry: entry.seconds)), left_out=tuple(left_out))
 
 
 def suggested(planned: Plan) -> list[str]:
-    """Methods that a comparison begins with, where the user has not chosen: without pre-training, and without those
-    that would take far longer than the others.
+    """Keys of what a comparison begins with, where the user has not chosen: methods without recipes, without
+    pre-training, and without those that would take far longer than the others.
     """
-    usual = [entry for entry in planned.entries if family(entry.method) != PRETRAINING]
+    usual = [entry for entry in planned.entries if family(entry.method) != PRETRAINING and entry.recipe is None]
     if not usual:
         return []
     middle = sorted(entry.seconds for entry in usual)[len(usual) // 2]
-    return [entry.method.id for entry in usual if entry.seconds <= _FAR * middle]
+    return [entry.key for entry in usual if entry.seconds <= _FAR * middle]
+
+
+def names(method: MethodDescriptor) -> list[str]:
+    """What :func:`plan` can be given of a method: its id, then its recipes."""
+    return [method.id, *(f"{method.id}:{recipe.id}" for recipe in method.recipes)]
+
+
+def _named(registry: Registry, name: str) -> tuple[MethodDescriptor, Recipe | None]:
+    """Raises ``PluginError`` for an unknown method, ``UsageError`` for a recipe that it has not."""
+    method, colon, recipe = name.partition(":")
+    found = registry.method(method)
+    return found, recipes.named(found, recipe) if colon else None
 
 
 def needs(method: MethodDescriptor, request: Mapping[str, Any]) -> str:
@@ -157,7 +188,10 @@ def line_up(project: Project, planned: Plan) -> list[Run]:
 
 
 def settings_of(registry: Registry, settings: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The command line's ``method.key=value``, by method. Raises ``UsageError``, ``OptionsError``."""
+    """The command line's ``method.key=value`` or ``method:recipe.key=value``, by what stands before the dot.
+
+    Raises ``UsageError``, ``OptionsError``.
+    """
     from tlstudio.api.options import parse_settings
 
     texts: dict[str, list[str]] = {}
@@ -166,4 +200,8 @@ def settings_of(registry: Registry, settings: Sequence[str]) -> dict[str, dict[s
         if not dot or "=" in name:
             raise UsageError(f"'--set {setting}' is not understood; write --set METHOD.KEY=VALUE.")
         texts.setdefault(name, []).append(rest)
-    return {name: parse_settings(registry.method(name).options, some).model_dump() for name, some in texts.items()}
+    found = {}
+    for name, some in texts.items():
+        method, recipe = _named(registry, name)
+        found[name] = parse_settings(method.options, some).model_dump(exclude_unset=recipe is not None)
+    return found

@@ -76,6 +76,8 @@ def state(row: Row) -> str:
         if run.id not in row.scores:
             name = "not scored" if run.state == "finished" else words.get(run.state, run.state)
             others[name] = others.get(name, 0) + 1
+    if len(others) > 1:
+        others.pop("waiting", None)  # the others say more
     named = ", ".join(f"{number} {name}" if number > 1 or count > 1 else name for name, number in others.items())
     return named if count == 1 else f"{done} of {count} · {named}"
 

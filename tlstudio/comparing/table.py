@@ -1,15 +1,13 @@
 """The table of a comparison: one row for each method (with its options), whatever has become of its runs."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from tlstudio.api.errors import DataError, StudioError, UsageError
-from tlstudio.comparing import facts, significance
+from tlstudio.comparing import facts, naming, significance
 from tlstudio.comparing.metrics import Shown
 from tlstudio.comparing.sums import Sums, sums_of
 from tlstudio.evaluation.files import load_predictions
@@ -19,13 +17,13 @@ from tlstudio.training.spec import RunSpec
 
 SPLIT = "test"
 _FEW = 100  # test items
-_NOT_SHARED = ("schema_version", "run", "project", "seed", "plugins", "runtime", "engine")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """``scores``: of each finished run, by its id; ``judged``: ``None`` until there is one. ``seconds``: mean of the
-    finished runs. ``problems``: sentences about runs that did not finish.
+    """``title``: the method's, with ``apart`` in brackets: what sets the row apart from others of its method, empty
+    where it is the only one. ``scores``: of each finished run, by its id; ``judged``: ``None`` until there is one.
+    ``seconds``: mean of the finished runs. ``problems``: sentences about runs that did not finish.
     """
 
     title: str
@@ -38,6 +36,12 @@ class Row:
     cost: facts.Facts | None = None
     model_bytes: int | None = None
     problems: tuple[str, ...] = ()
+    apart: str = ""
+
+    @property
+    def name(self) -> str:
+        """The method's title."""
+        return self.title.removesuffix(f" ({self.apart})") if self.apart else self.title
 
     @property
     def spread(self) -> float | None:
@@ -91,11 +95,11 @@ def build(project: Project, registry: Registry, run_ids: Sequence[int]) -> Table
     items = len(next(iter(sums.values())).rows) if sums else 0
     groups: dict[str, list[Run]] = {}
     for run in kept:
-        groups.setdefault(_key(specs[run.id]), []).append(run)
-    titles = _titles(registry, [specs[group[0].id] for group in groups.values()])
+        groups.setdefault(naming.key(project, specs[run.id]), []).append(run)
+    named = naming.names(registry, [[specs[run.id] for run in group] for group in groups.values()])
     rows = [
-        _row(title, group, sums, problems)
-        for title, group in zip(titles, groups.values(), strict=True)
+        _row(name, group, sums, problems)
+        for name, group in zip(named, groups.values(), strict=True)
     ]  # fmt: skip
     rows = _judged(rows, sums, metric, first.select_by)
     noun = registry.modality(info.modality).noun[1]
@@ -164,7 +168,7 @@ def _scored(runs: Sequence[Run], task: str, metric: str) -> tuple[dict[int, Sums
     return taken if shared else {}, problems
 
 
-def _row(title: str, runs: Sequence[Run], sums: dict[int, Sums], problems: dict[int, str]) -> Row:
+def _row(name: tuple[str, str], runs: Sequence[Run], sums: dict[int, Sums], problems: dict[int, str]) -> Row:
     told = [problems[run.id] for run in runs if run.id in problems]
     told += [
         f"Run {run.id} (seed {run.seed}) is {run.state}{f': {run.reason}' if run.reason else '.'}"
@@ -181,7 +185,8 @@ def _row(title: str, runs: Sequence[Run], sums: dict[int, Sums], problems: dict[
     measured = next((found for run in done if (found := facts.load(run.dir))), None)
     sizes = [size for run in done if (size := facts.model_bytes(run.dir)) is not None]
     return Row(
-        title=title,
+        title=f"{name[0]} ({name[1]})" if name[1] else name[0],
+        apart=name[1],
         method=runs[0].method,
         runs=tuple(runs),
         scores=scores,
@@ -235,48 +240,3 @@ def _notes(rows: Sequence[Row], specs: Sequence[RunSpec], sums: dict[int, Sums],
     if items < _FEW:
         notes.append(f"{items} test {noun} are few: only large differences can be told apart.")
     return notes
-
-
-def _key(spec: RunSpec) -> str:
-    values = {name: value for name, value in spec.model_dump(mode="json").items() if name not in _NOT_SHARED}
-    return json.dumps(values, sort_keys=True)
-
-
-def _titles(registry: Registry, specs: Sequence[RunSpec]) -> list[str]:
-    """The method's, with what sets it apart from others of the same method behind it."""
-    titles = []
-    backbones = {(spec.backbone, spec.weights) for spec in specs}
-    for spec in specs:
-        try:
-            title = registry.method(spec.method).title
-        except StudioError:
-            title = spec.method  # its plugin is not there any more; the run still is
-        same = [other for other in specs if other.method == spec.method]
-        apart = [_backbone(registry, spec)] if len(backbones) > 1 else []
-        apart += [
-            f"{name} {_word(spec.options[name])}"
-            for name in spec.options
-            if len({json.dumps(other.options.get(name)) for other in same}) > 1
-        ]
-        for name, words in (
-            ("labels_per_class", f"{spec.labels_per_class or 'all'} labels a class"),
-            ("source", f"source {spec.source.dataset}" if spec.source else "no source"),
-            ("teacher", f"teacher {spec.teacher}" if spec.teacher else "no teacher"),
-            ("unlabelled", f"unlabelled {spec.unlabelled.dataset}" if spec.unlabelled else "nothing unlabelled"),
-            ("runs", f"from runs {', '.join(map(str, spec.runs))}" if spec.runs else "from no run"),
-        ):
-            if len({str(getattr(other, name)) for other in same}) > 1:
-                apart.append(words)
-        titles.append(f"{title} ({', '.join(apart)})" if apart else title)
-    return titles
-
-
-def _backbone(registry: Registry, spec: RunSpec) -> str:
-    try:
-        return registry.backbone(spec.backbone).title
-    except StudioError:
-        return spec.backbone
-
-
-def _word(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -42,8 +42,11 @@ def estimate(
     options: Mapping[str, Any],
     earlier: Iterable["Run"] = (),
     device: str = "auto",
+    noun: str = "pictures",
 ) -> Estimate:
-    """What training will do and how long it may take. ``options`` as they stand in the form."""
+    """What training will do and how long it may take. ``options`` as they stand in the form; ``noun``: what samples are
+    called.
+    """
     train, val = dataset.split_counts.get("train", 0), dataset.split_counts.get("val", 0)
     items = sum(dataset.split_counts.values())
     epochs = epochs_of(method, options)
@@ -60,9 +63,9 @@ def estimate(
         seconds += epochs * (train * TRAINING_COST + val) / forward
     checked = f", validated on {_count(val)}" if val else ", without validation"
     if epochs and not on_features:
-        headline = f"{epochs} epochs on {_count(train)} pictures{checked}"
+        headline = f"{epochs} epoch{'s' if epochs != 1 else ''} on {_count(train)} {noun}{checked}"
     else:
-        headline = f"One pass over {_count(items)} pictures, then the head{checked}"
+        headline = f"One pass over {_count(items)} {noun}, then the head{checked}"
     return Estimate(headline, seconds, rough, source)
 
 

@@ -13,7 +13,7 @@ def describe() -> dict[str, Any]:
     """Versions, devices, memory, folders, and what ``auto`` would choose and why. Imports torch."""
     import torch
 
-    from tlstudio.training import runtime
+    from tlstudio.training.devices import cpu_reason
 
     gpu = torch.cuda.is_available()
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if gpu else []
@@ -27,7 +27,7 @@ def describe() -> dict[str, Any]:
         "memory_gib": _memory_gib(),
         "gpus": devices,
         "device": devices[0] if devices else "CPU",
-        "reason": f"{devices[0]} found." if devices else runtime.cpu_reason(),
+        "reason": f"{devices[0]} found." if devices else cpu_reason(),
         "folders": {
             "data": str(paths.data_dir()),
             "settings": str(paths.config_dir()),

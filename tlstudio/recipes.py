@@ -1,17 +1,21 @@
 """Recipes of methods: their values for a data set and a backbone, and what was changed afterwards. No torch here."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
-from tlstudio.api.errors import OptionsError, PluginError, UsageError
+from tlstudio.api.errors import OptionsError, PluginError, ProjectError, UsageError
 from tlstudio.api.method import MethodDescriptor
 from tlstudio.api.options import Options, parse_options
 from tlstudio.api.recipe import Recipe, RecipeFacts
-from tlstudio.project import DatasetInfo, ItemFilter, Project
+from tlstudio.project import DatasetInfo, ItemFilter, Project, Run
 from tlstudio.registry import Registry
-from tlstudio.training.spec import ChosenRecipe
+from tlstudio.training.spec import ChosenRecipe, RunSpec
 from tlstudio.weights import NONE, ResolvedWeights, resolve, split_backbone
+
+_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,19 +62,50 @@ def fill(method: MethodDescriptor, recipe: str, facts: RecipeFacts) -> Filled:
     values that the method does not take.
     """
     chosen = named(method, recipe)
-    if reason := chosen.supports(facts):
+    if reason := _asked(method, chosen, chosen.supports, facts):
         raise UsageError(f"The recipe '{chosen.title}' cannot be used here. {reason}")
+    options = dict(_asked(method, chosen, chosen.options, facts))
     try:
-        given = {name: _rounded(value) for name, value in chosen.options(facts).items()}
+        given = {name: _rounded(value) for name, value in options.items()}
         values = parse_options(method.options, given).model_dump(mode="json")
     except OptionsError as error:
         raise PluginError(f"The recipe '{chosen.id}' of '{method.id}' gives values that it lacks: {error}") from error
-    return Filled(chosen, values, _apart(values, _defaults(method.options)), chosen.remark(facts))
+    remark = _asked(method, chosen, chosen.remark, facts)
+    return Filled(chosen, values, _apart(values, _defaults(method.options)), remark)
+
+
+def reason_against(method: MethodDescriptor, recipe: Recipe, facts: RecipeFacts) -> str:
+    """Why it cannot be used here, be it that it fails; empty where it can."""
+    try:
+        return _asked(method, recipe, recipe.supports, facts) or ""
+    except PluginError as error:
+        return str(error)
+
+
+def _asked(method: MethodDescriptor, recipe: Recipe, function: Callable[[RecipeFacts], _T], facts: RecipeFacts) -> _T:
+    try:
+        return function(facts)
+    except Exception as error:  # a plugin's function may raise anything
+        what = f"{type(error).__name__}: {error}"
+        raise PluginError(f"The recipe '{recipe.id}' of '{method.id}' fails: {what}") from error
 
 
 def chosen_in(filled: Filled) -> ChosenRecipe:
     """As a run's specification keeps it."""
     return ChosenRecipe(id=filled.recipe.id, title=filled.recipe.title, options=filled.values)
+
+
+def of_run(run: Run) -> ChosenRecipe | None:
+    """The recipe that the run's options began with; cheap, since it never changes."""
+    return _of_run(run.dir, run.created)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _of_run(run_dir: Path, _created: float) -> ChosenRecipe | None:
+    try:
+        return RunSpec.load(run_dir).recipe
+    except ProjectError:
+        return None  # whoever needs the specification says so
 
 
 def changed_after(recipe: ChosenRecipe, options: Mapping[str, Any]) -> dict[str, Any]:

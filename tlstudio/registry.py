@@ -4,13 +4,14 @@ import dataclasses
 import importlib
 import importlib.metadata
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 import pluggy
 
-from tlstudio import settings
+from tlstudio import descriptor_checks, settings
 from tlstudio.api import hookspecs
 from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.dataset_format import FormatDescriptor
@@ -47,11 +48,12 @@ DescriptorT = TypeVar("DescriptorT", bound=Descriptor)
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """A plugin, or one of its contributions, that could not be used, and why."""
+    """A plugin, or one of its contributions, that could not be used, and why. Not ``serious``: it can be used."""
 
     plugin: str
     sentence: str
     traceback: str = ""
+    serious: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +176,7 @@ class Registry:
 
     def _load(self, name: str, load: Callable[[], Any], version: str, module_name: str, distribution: str) -> None:
         added: list[str] = []
+        light = "torch" not in sys.modules
         try:
             module = load()
             self._manager.register(module, name=name)
@@ -181,6 +184,15 @@ class Registry:
             self._fail(name, f"The plugin '{name}' could not be loaded: {_reason(error)}.")
             self.plugins.append(Plugin(name, version, module_name, "failed", distribution=distribution))
             return
+        if light and "torch" in sys.modules:
+            self.problems.append(
+                Problem(
+                    name,
+                    f"The plugin '{name}' imports torch as soon as it is listed, which makes every start slower. "
+                    "It works; its author should import torch in the modules that factories name alone.",
+                    serious=False,
+                )
+            )
         failures = len(self.problems)
         for kind, expected in KINDS.items():
             for implementation in getattr(self._manager.hook, f"tlstudio_{kind}").get_hookimpls():
@@ -202,6 +214,9 @@ class Registry:
                 f"The plugin '{plugin}' lists {descriptor!r} among its {kind}; a {expected.__name__} is needed.",
             )
             return False
+        if reason := descriptor_checks.problem(descriptor):
+            self._fail(plugin, f"The plugin '{plugin}' lists a {singular(kind)} that cannot be used: {reason}.")
+            return False
         if descriptor.id in self._known[kind]:
             other = self._known[kind][descriptor.id][1]
             self._fail(
@@ -210,7 +225,8 @@ class Registry:
                 f"'{descriptor.id}'; the one of '{other}' is used.",
             )
             return False
-        self._known[kind][descriptor.id] = (descriptor, plugin)
+        own = descriptor if plugin == BUILTINS else descriptor_checks.guarded(descriptor)
+        self._known[kind][descriptor.id] = (own, plugin)
         return True
 
     def _fail(self, plugin: str, sentence: str) -> None:

@@ -42,13 +42,8 @@ def check_parts(project: Project, registry: Registry, run: Run, insist: bool = F
     _check_data(project, spec, insist)
 
 
-def waits_for_room(run: Run) -> bool:
-    """Whether the run is parked because the disk was full."""
-    return run.state == "parked" and lacked_room(run.dir)
-
-
 def lacked_room(run_dir: Path) -> bool:
-    """Whether that is how its last worker ended, whatever could be written into the project about it."""
+    """Whether its last worker ended because the disk was full, whatever could be written into the project about it."""
     said = last_terminal_event(run_dir)
     return isinstance(said, Finished) and said.status == "parked" and said.result.get("reason_kind") == "disk-full"
 

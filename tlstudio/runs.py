@@ -13,6 +13,7 @@ from tlstudio.api.task import TaskDescriptor
 from tlstudio.project import DatasetInfo, Project, Run
 from tlstudio.registry import Registry
 from tlstudio.training.spec import ChosenRecipe, RunSpec, RuntimePreferences
+from tlstudio.weights import heads
 
 LOPSIDED = 5.0  # largest class to smallest, from which on every class counts the same when the model is chosen
 
@@ -94,6 +95,7 @@ def plan_run(
         registry,
         chosen,
         info,
+        descriptor,
         source=source,
         teacher=teacher,
         unlabelled=unlabelled,
@@ -112,6 +114,8 @@ def plan_run(
         )
     }
     resolved = weights.resolve(descriptor, weights_id or named, project=project)
+    if chosen.source_classes:
+        heads.refuse(descriptor, resolved, chosen.id)
     filled = recipes.fill(chosen, recipe, recipes.facts_of(project, info, descriptor, resolved)) if recipe else None
     return RunPlan(
         dataset=info,

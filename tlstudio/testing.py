@@ -17,15 +17,18 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from tlstudio import history, runs
 from tlstudio.api import MethodDescriptor, hookimpl
 from tlstudio.api.events import Checkpointed, Event, Failed, Finished, PhaseStarted
 from tlstudio.api.method import Need
+from tlstudio.api.phases import BatchNorm
 from tlstudio.control import Control
 from tlstudio.project import Project
 from tlstudio.registry import Registry
 from tlstudio.training import checkpoint_files, saving
+from tlstudio.training.batch_norm import freeze_all_but, set_training_modes
 from tlstudio.training.preparation import prepare
 from tlstudio.training.spec import RunSpec, RuntimePreferences
 from tlstudio.worker import events_of
@@ -59,11 +62,12 @@ def check_method(
       step), and each time goes on from its checkpoint in a newly built method, ends with the same weights, optimizer
       state, averages and buffers (``torch.equal``), and has told the same course.
     - Frozen is frozen: a module of which no parameter is in a phase's groups keeps its parameters and buffers in it.
+    - What it hands over is of use: modules, phases, losses and answers are what the guide says; none is NaN.
 
     ``given``: what its runs are given beside their data; what the method needs, where nothing is said.
 
-    Raises :class:`NotConforming`. What fails most often: state in attributes of the method that neither a module's
-    buffers nor ``state_dict`` hold, and randomness from a generator of the plugin's own.
+    Raises :class:`NotConforming`. What fails most often: state that neither a module's buffers nor ``state_dict`` hold,
+    and randomness from a generator of the plugin's own.
     """
     registry = Registry.discover()
     if method.id not in {known.id for known in registry.methods()}:
@@ -71,9 +75,16 @@ def check_method(
     with tempfile.TemporaryDirectory(prefix="tlstudio-check-") as name:
         wanted = method.needs if given is None else given
         bench = _Bench(Path(name), registry, method, dict(options or {}), backbone, tuple(wanted))
-        problems = bench.problems(interruptions)
+        try:
+            problems = bench.problems(interruptions)
+        except _RunFailed as failure:
+            raise NotConforming(method.id, [f"Its run fails. {failure}"]) from failure
     if problems:
         raise NotConforming(method.id, problems)
+
+
+class _RunFailed(Exception):
+    """A sentence and a traceback."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,14 +100,9 @@ class _Course:
 
 class _Bench:
     def __init__(
-        self,
-        folder: Path,
-        registry: Registry,
-        method: MethodDescriptor,
-        options: dict[str, Any],
-        backbone: str,
+        self, folder: Path, registry: Registry, method: MethodDescriptor, options: dict[str, Any], backbone: str,
         given: tuple[Need, ...],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._registry, self._method, self._options, self._backbone = registry, method, options, backbone
         self._path, self._first = folder / "check.tlproj", 0
         Project.create(self._path).close()
@@ -156,22 +162,16 @@ class _Bench:
         """A run, broken off at the given numbers of events that it would have said without a break."""
         with Project.open(self._path) as project:
             run = runs.create_run(
-                project,
-                self._registry,
-                dataset="drawn",
-                backbone=self._backbone,
-                method=self._method.id,
-                options=self._options,
-                runtime=_RUNTIME,
-                **self._inputs,
-            )
+                project, self._registry, dataset="drawn", backbone=self._backbone, method=self._method.id,
+                options=self._options, runtime=_RUNTIME, **self._inputs,
+            )  # fmt: skip
         self._first = self._first or run.id
         kept: dict[int, tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]] = {}
         last: Event | None = None
         for end in [*breaks, None]:
             last = self._go(run.dir, end, kept)
         if not isinstance(last, Finished):
-            raise RuntimeError(f"the run ended with {last}")
+            raise _RunFailed(f"It ended with {last}.")
         found, _ = checkpoint_files.newest(run.dir)
         assert found is not None
         state = {name: value for name, value in found.state.items() if name not in ("events_bytes", "serial", "spec")}
@@ -181,10 +181,7 @@ class _Bench:
         return _Course(history.facts(events), len(events), state, saving.load(found), kept)
 
     def _go(
-        self,
-        run_dir: Path,
-        end: int | None,
-        kept: dict[int, tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]],
+        self, run_dir: Path, end: int | None, kept: dict[int, tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]]
     ) -> Event | None:
         checkpoint_files.begin(run_dir)
         phase, event = -1, None
@@ -223,12 +220,14 @@ class _Bench:
                 except StopIteration as done:
                     prepared = done.value
                     break
-        found = []
+        one, other = (prepared.method.predictor().state_dict() for _ in range(2))
+        same = one.keys() == other.keys() and all(_equal(one[name], other[name]) for name in one)
+        found = [] if same else ["'predictor()' answers with another network each time that it is called."]
         for index, phase in enumerate(prepared.phases):
             before, after = course.kept.get(index, ({}, {}))
             trained = {name for group in phase.groups for name in group.parameters}
             free = phase.solve or phase.compute or (not trained and phase.batch_norm != "frozen")
-            frozen = set() if free else _frozen(prepared.model, trained)
+            frozen = set() if free else _frozen(prepared.model, trained, phase.batch_norm)
             found += [
                 f"'{name}' is frozen in phase '{phase.name}', and has changed."
                 for name in sorted(frozen)
@@ -237,15 +236,20 @@ class _Bench:
         return found[:8]
 
 
-def _frozen(model: torch.nn.Module, trained: set[str]) -> set[str]:
-    """Parameters and buffers of the modules that have parameters, none of which is trained."""
+def _frozen(model: torch.nn.Module, trained: set[str], batch_norm: BatchNorm) -> set[str]:
+    """Parameters and buffers of the modules that have parameters, none of which is trained; but for the statistics
+    that the phase's policy moves beside layers that learn.
+    """
+    freeze_all_but(model, trained, batch_norm)
+    set_training_modes(model, batch_norm)
     names: set[str] = set()
     for prefix, module in model.named_modules():
         start = f"{prefix}." if prefix else ""
         own = {start + name for name, _ in module.named_parameters()}
         if own and not own & trained:
             names |= own | {start + name for name, _ in module.named_buffers()}
-    return names
+    norms = [(name, m) for name, m in model.named_modules() if isinstance(m, _BatchNorm) and m.training]
+    return names - {f"{name}.{buffer}" for name, norm in norms for buffer, _ in norm.named_buffers()}
 
 
 def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
@@ -263,7 +267,7 @@ def _difference(one: _Course, other: _Course) -> str:
 
 def _raise_if_failed(event: Event) -> None:
     if isinstance(event, Failed):
-        raise RuntimeError(f"{event.sentence}\n{event.traceback}")
+        raise _RunFailed(f"{event.sentence}\n{event.traceback}")
 
 
 def _plugin(method: MethodDescriptor) -> types.ModuleType:

@@ -40,6 +40,7 @@ JOBS = {
     "predict": "tlstudio.prediction.predict:predict_job",
     "install-plugin": "tlstudio.installer:install_job",
     "uninstall-plugin": "tlstudio.installer:uninstall_job",
+    "check-plugin": "tlstudio.plugin_check:check_job",
     "demo": "tlstudio.demo:demo_job",
     "robustness": "tlstudio.robustness.measuring:robustness_job",
     "regions": "tlstudio.explain.regions:regions_job",
@@ -55,6 +56,7 @@ JOBS = {
 
 _WITHOUT_TORCH = {
     "import-data", "export-data", "resplit", "download-weights", "predict", "install-plugin", "uninstall-plugin",
+    "check-plugin",
 }  # fmt: skip
 
 

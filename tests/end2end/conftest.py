@@ -8,15 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
-from sklearn.datasets import load_digits
 
+from tests.digits import write_digits
+from tests.end2end.runs_in_terminals import nothing_left
 from tlstudio.cli import run_command_line
 
 
@@ -75,13 +74,7 @@ def here(home: Path) -> Cli:
 @pytest.fixture(scope="session")
 def digit_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """300 real handwritten digits in ten class folders."""
-    folder, digits = tmp_path_factory.mktemp("digits") / "digits", load_digits()
-    for number in range(300):
-        place = folder / str(digits.target[number])
-        place.mkdir(parents=True, exist_ok=True)
-        pixels = np.clip(digits.images[number] * 255 / 16, 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).resize((32, 32), Image.Resampling.BICUBIC).save(place / f"{number:04d}.png")
-    return folder
+    return write_digits(tmp_path_factory.mktemp("digits") / "digits", 300)
 
 
 @pytest.fixture(scope="session")
@@ -123,3 +116,10 @@ def learnt(learnt_digits: Learnt, home: Path, tmp_path: Path) -> Learnt:
     shutil.copytree(learnt_digits.home, home, dirs_exist_ok=True)
     project = Path(shutil.copytree(learnt_digits.project, tmp_path / "digits.tlproj"))
     return Learnt(project, home, learnt_digits.result)
+
+
+@pytest.fixture
+def project(digits_project: Path) -> Iterator[Path]:
+    """A copy of it, in which no worker is left at the end."""
+    with nothing_left(digits_project):
+        yield digits_project

@@ -3,14 +3,12 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end2end.runs_in_terminals import (
-    nothing_left,
     read_json,
     signal_worker,
     terminal,
@@ -23,12 +21,6 @@ from tlstudio import attaching, history, process
 from tlstudio.api.events import Acknowledged, Continued, EpochDone, Finished, Held, JobStarted, Resumed, StepDone
 
 Cli = Any  # the fixture's type; conftest is no module to import from
-
-
-@pytest.fixture
-def project(digits_project: Path) -> Iterator[Path]:
-    with nothing_left(digits_project):
-        yield digits_project
 
 
 def _trains(project: Path, epochs: int = 2, run: int = 1) -> None:

@@ -30,12 +30,6 @@ from tlstudio.api.events import EpochDone, JobStarted, Resumed, StepDone, Waitin
 Cli = Any  # the fixture's type; conftest is no module to import from
 
 
-@pytest.fixture
-def project(digits_project: Path) -> Iterator[Path]:
-    with nothing_left(digits_project):
-        yield digits_project
-
-
 def _line(here: Cli, project: Path) -> list[int]:
     return [entry["run"] for entry in here("queue", project, "--json").json["queue"]]
 

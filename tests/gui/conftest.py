@@ -21,8 +21,9 @@ from tlstudio.api.events import Finished
 from tlstudio.control import Control
 from tlstudio.gui import app
 from tlstudio.gui.main_window import MainWindow
+from tlstudio.gui.pages.data_view import DataView
 from tlstudio.gui.session import Session
-from tlstudio.project import Project
+from tlstudio.project import Change, Project
 from tlstudio.settings import Settings
 from tlstudio.worker import events_of
 
@@ -171,3 +172,36 @@ def opened(window: MainWindow, project_path: Path, qtbot: QtBot) -> MainWindow:
     with qtbot.waitSignal(window.session.datasets_changed):
         window.session.open_project(project_path)
     return window
+
+
+@pytest.fixture
+def edited(session: Session, project_path: Path, qtbot: QtBot) -> Project:
+    """The project ``colours`` with the data set ``shapes`` at revision 3: two relabelled, one excluded."""
+    with qtbot.waitSignal(session.datasets_changed):
+        session.open_project(project_path)
+    project = session.project
+    assert project is not None
+    items = project.view("shapes").page(0, 36)
+    project.edit("shapes", [Change(items[0].id, value="red"), Change(items[1].id, value="red")], "two relabelled")
+    project.edit("shapes", [Change(items[5].id, split="excluded")], "one is blurred", "exclude")
+    with qtbot.waitSignal(session.datasets_changed):
+        session.refresh_datasets()
+    return project
+
+
+@pytest.fixture
+def shown_view(edited: Project, session: Session, qtbot: QtBot) -> Callable[[type[Any]], Any]:
+    """Makes a tool of the Data page and shows it with the data set of ``edited``."""
+
+    def make(view: type[DataView]) -> DataView:
+        made = view(session)
+        qtbot.addWidget(made)
+        made.resize(1100, 760)
+        with qtbot.waitExposed(made):
+            made.show()
+        dataset = session.dataset("shapes")
+        assert dataset is not None
+        made.show_dataset(dataset)
+        return made
+
+    return make

@@ -68,7 +68,7 @@ def test_that_finished_runs_stand_side_by_side_and_are_measured_when_nothing_tra
     assert table is not None
     assert made.table.rowCount() == 2
     assert {row.title for row in table.rows} == {
-        "Feature extraction (head logistic, epochs 50)", "Feature extraction (head linear, epochs 3)",
+        "Feature extraction (head logistic)", "Feature extraction (head linear, epochs 3)",
     }  # fmt: skip
     assert "12 test pictures" in made.why.text()
     assert made.sentence.text().startswith("Take Feature extraction")
@@ -151,3 +151,42 @@ def test_that_the_dialog_makes_one_batch_of_the_chosen_methods(digits: MainWindo
     assert not made.export.isEnabled()
     titles = [one.title for one in comparisons(digits.session.runs, digits.session.datasets)]
     assert titles == ["digits · 2 methods · 4 runs from run 3", "digits · everything finished on r1"]
+
+
+def test_that_recipes_of_one_method_are_compared_and_their_rows_told_apart(digits: MainWindow, qtbot: QtBot) -> None:
+    digits.show_page("train")
+    train = digits.pages.page("train")
+    assert isinstance(train, TrainPage)
+    qtbot.waitUntil(lambda: train.footer.compare.isEnabled())
+    train.methods.select("fine-tuning")
+    qtbot.waitUntil(lambda: train.recipe._facts is not None)
+    train.recipe.choose("fastai")
+    train.form.set_values({**train.form.values(), "epochs": 2})
+    train.form.changed.emit()
+    train.footer.compare.click()
+    dialog = train.findChild(CompareDialog)
+    assert dialog is not None
+    qtbot.waitUntil(lambda: dialog.methods.count() > 0)
+    items = [dialog.methods.item(row) for row in range(dialog.methods.count())]
+    names = [str(item.data(Qt.ItemDataRole.UserRole)) for item in items]
+    assert names.index("fine-tuning") < names.index("fine-tuning:fastai") < names.index("fine-tuning:lightning")
+    assert "fine-tuning:vit-mae" not in names  # it makes no sense here
+    assert "fine-tuning:fastai" in dialog.chosen()
+    assert "fine-tuning" not in dialog.chosen()  # instead of it
+    dialog.none.click()
+    dialog.all.click()
+    assert not [name for name in dialog.chosen() if ":" in name]
+    dialog.none.click()
+    for name in ("fine-tuning", "fine-tuning:fastai", "fine-tuning:lightning"):
+        items[names.index(name)].setCheckState(Qt.CheckState.Checked)
+    dialog.seed_text.setText("0")
+    dialog.seed_text.textEdited.emit("0")
+    dialog.enqueue.click()
+    qtbot.waitUntil(lambda: len(digits.session.runs) == 5)
+    made = page_of(digits, qtbot)
+    qtbot.waitUntil(lambda: len(made.table.rows) == 3)
+    shown = {item.text() for row in range(3) if (item := made.table.item(row, 0))}
+    assert shown == {
+        "Fine-tuning\nno recipe", "Fine-tuning\nrecipe fastai, epochs 2", "Fine-tuning\nrecipe Lightning-like",
+    }  # fmt: skip
+    assert made.chooser.currentText() == "digits · 3 settings · 3 runs from run 3"

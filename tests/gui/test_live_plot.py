@@ -20,6 +20,7 @@ from tlstudio.gui.plots.curves import RunCurves, metric_title, read_curves
 from tlstudio.gui.plots.decimate import peaks, visible
 from tlstudio.gui.plots.export import write_chart
 from tlstudio.gui.plots.overlay import OverlayPlot
+from tlstudio.gui.plots.ranges import inside
 from tlstudio.gui.plots.series import Series
 
 
@@ -117,9 +118,25 @@ def test_that_the_best_point_and_the_phase_are_marked(plot: LivePlot) -> None:
     plot.draw()
     assert plot.curves.best("val_accuracy") == (16.0, 0.833)
     assert plot.metric_chart._best_text.textItem.toPlainText() == "best 83.3 % · epoch 16"
-    (mark,) = plot.loss_chart._marks
+    (mark,) = plot.loss_chart.marks.lines
     assert mark.value() == 5.0
     assert mark.label.toPlainText() == "all layers"
+    plot.loss_chart.set_phase_marks(
+        [(1.0, "head"), (1.1, "labelling"), (1.2, "all layers, at lower rates"), (1.21, "end")]
+    )
+    plot.loss_chart.redraw()
+    texts = [line.label.toPlainText() for line in plot.loss_chart.marks.lines]
+    assert texts[0] == texts[1] == texts[2] == ""  # there is no room before the next
+    assert texts[3] == "end"
+
+
+def test_that_a_text_beside_a_point_stays_in_the_plot() -> None:
+    assert inside(10, 50, 400) == 0.0
+    assert inside(390, 50, 400) == 1.0
+    for place in (60, 130, 170, 199):  # neither side has room for all of it
+        share = inside(place, 180, 200)
+        assert place - share * 180 >= -1e-9
+        assert place + (1 - share) * 180 <= 200 + 1e-9
 
 
 def test_that_no_timer_runs_and_nothing_is_drawn_while_the_plot_is_hidden(plot: LivePlot) -> None:

@@ -13,6 +13,7 @@ from tlstudio.api.events import (
     Held,
     JobStarted,
     PhaseStarted,
+    Progress,
     Resumed,
     RuntimeChosen,
     StepDone,
@@ -86,6 +87,18 @@ def test_that_a_run_that_goes_back_amid_an_epoch_keeps_the_steps_before() -> Non
     curves = curves_of([*begun(), Resumed(step=5, epoch=4, text="")])
     assert list(curves.steps.x[-3:]) == [3.75, 4.0, 4.25]
     assert curves.epoch == 4.25
+
+
+def test_that_how_far_an_activity_has_come_is_not_taken_for_how_far_the_run_has_come() -> None:
+    story = RunStory()
+    story.add(StepDone(step=9, epoch=3.0, loss=1.0, lr=0.1, images_per_second=1.0, progress=0.3))
+    story.add(Progress(done=50, total=50, text="Labelling", unit="pictures"))
+    assert (story.progress, story.activity) == (1.0, "Labelling: 50 of 50 pictures")
+    story.add(PhaseStarted(index=2, count=9, name="look", title="Your look", epochs=1, steps_per_epoch=0))
+    assert (story.progress, story.activity) == (0.3, "")
+    story.add(Progress(done=50, total=50, text="Labelling", unit="pictures"))
+    story.add(Finished(status="parked", result={"reason": "Look."}))
+    assert story.progress == 0.3
 
 
 def test_that_a_phase_that_begins_again_keeps_its_place_and_one_that_was_taken_back_goes() -> None:

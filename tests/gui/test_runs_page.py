@@ -138,7 +138,7 @@ def test_that_events_of_the_open_run_are_followed_live(trained: MainWindow, qtbo
     )
     trained.session.run_event.emit(2, StepDone(step=1, epoch=99.6, loss=0.5, lr=0.1, images_per_second=1.0))
     assert len(made.plot.curves.train) == before + 1
-    qtbot.waitUntil(lambda: made.progress.speed.text() == "31 images/s")
+    qtbot.waitUntil(lambda: made.progress.speed.text() == "31 samples/s")
     assert made.progress.memory.text() == "2.0 GiB"
 
 

@@ -159,6 +159,10 @@ def test_that_an_estimate_rests_on_an_earlier_run_where_there_is_one(train: Trai
     assert dataset is not None
     backbone, method = registry.backbone("mobilenet_v2"), registry.method("fine-tuning")
     rough = estimating.estimate(dataset, backbone, method, {"epochs": 10})
+    assert "pictures" in rough.headline
+    sounds = estimating.estimate(dataset, backbone, method, {"epochs": 1}, noun="sounds")
+    assert sounds.headline.startswith("1 epoch on 2")
+    assert "sounds, validated" in sounds.headline
     assert rough.rough
     assert "roughly" in rough.sentence()
     assert rough.sentence(3).startswith("3 runs, ")

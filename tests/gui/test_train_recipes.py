@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QStandardItemModel
 from pytestqt.qtbot import QtBot
 
 from tlstudio.gui.main_window import MainWindow
+from tlstudio.gui.pages.run import RunPage
+from tlstudio.gui.pages.run_chooser import RunChooser
+from tlstudio.gui.pages.runs_model import RunsModel
 from tlstudio.gui.pages.train import TrainPage
 from tlstudio.ranking.store import Ranked, Ranking
 
@@ -47,6 +51,33 @@ def test_that_a_recipe_fills_in_the_options_and_changes_are_said(
         500,
         2,
     )
+
+
+def test_that_a_run_says_wherever_it_is_named_with_which_recipe_it_began(
+    train: TrainPage, opened: MainWindow, qtbot: QtBot
+) -> None:
+    train.recipe.choose("fastai")
+    train.form.set_values({**train.form.values(), "epochs": 2})
+    train.form.changed.emit()
+    train.line_up()
+    qtbot.waitUntil(lambda: len(opened.session.runs) == 1)
+    (run,) = opened.session.runs
+    opened.session.select_run(run.id)
+    opened.show_page("run")
+    page = opened.pages.page("run")
+    assert isinstance(page, RunPage)
+    assert page.header.title.text() == "Fine-tuning · GlyphNet"
+    assert page.header.subtitle.text().startswith("run 1 · recipe fastai · shapes · seed 0")
+    changed = "Recipe: fastai; changed after: Epochs, all layers 2 (instead of 15)."
+    assert page.header.subtitle.toolTip().splitlines()[1] == changed
+    table, chooser = RunsModel(opened.session.registry, ("method",)), RunChooser(opened.session, lambda _run: True)
+    table.set_runs([run])
+    assert table.index(0, 0).data() == "Fine-tuning · fastai"
+    assert changed in table.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    chooser.refresh()
+    assert chooser.currentText() == "run 1 · Fine-tuning · fastai · GlyphNet · shapes · seed 0"
+    assert changed in chooser.toolTip()
+    chooser.deleteLater()
 
 
 def test_that_other_methods_have_none_and_coming_back_finds_it_again(train: TrainPage) -> None:

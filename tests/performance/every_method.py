@@ -26,8 +26,8 @@ PLAIN = ("feature-extraction", "fine-tuning", "bias-tuning", "lora", "l2-sp", "d
 FEW = ("feature-extraction", "fine-tuning", "self-training", "fixmatch", "flexmatch")
 SHIFTED = ("source-only", "adabn", "mcc", "dann", "cdan", "mdd")
 PUPILS = ("distillation", "distillation-dkd", "distillation-dist", "distillation-hints", "distillation-attention")
-FROM_SCRATCH = {"learning_rate": 3e-3, "epochs": 40}
-AS_LONG = {"epochs": 120, "patience": 0, "batch_norm": "train", "stages": "one"}  # 840 steps, as the pupils' 800
+FROM_SCRATCH = {"learning_rate": 3e-3, "epochs": 25}
+AS_LONG = {"epochs": 75, "patience": 0, "batch_norm": "train", "stages": "one"}  # 525 steps, as the pupils' 500
 # Variants are trained one by one, with each seed: "teacher" and "of" name the method whose run of the same seed they
 # take, "soup" that whose runs of all seeds.
 CASES: dict[str, dict[str, Any]] = {

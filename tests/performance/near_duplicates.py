@@ -15,9 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from planting import plant
 
-from tlstudio.data import checking, duplicates
+from tlstudio.data import checking, fingerprints
+from tlstudio.data.alignment import SAME, same_picture, thumbnail
+from tlstudio.data.candidates import candidates_from_pixels
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -35,12 +39,14 @@ def measure(source: Path, seed: int) -> dict[str, Any]:
         }
         leaks = {tuple(sorted((number[e["original"]], number[e["copy"]]))) for e in truth["leaks"]}
         phashes = [checking.facts(path.read_bytes(), path.name).phash for path in files]
-        answers = {"bonds": {tuple(pair) for pair in duplicates.bonds(phashes).tolist()}}
-        hashed = [tuple(pair) for pair in duplicates.candidates_from_hashes(phashes).tolist()]
-        verified = duplicates.verify_pairs(places, hashed)
-        answers["fingerprints"] = {(match.a, match.b) for match in verified if match.score >= duplicates.SAME}
+        answers = {"bonds": _pairs(fingerprints.bonds(phashes))}
         began = time.process_time()
-        answers["fingerprints and pixels"] = {(match.a, match.b) for match in duplicates.find(places, phashes)}
+        shown = [thumbnail(place) for place in places]
+        hashed = _pairs(fingerprints.nearest(phashes, 3, 20))
+        answers["fingerprints"] = {pair for pair in hashed if same_picture(*(shown[p] for p in pair)) >= SAME}
+        seen = _pairs(candidates_from_pixels(shown)) - hashed
+        alike = {pair for pair in seen if same_picture(*(shown[p] for p in pair)) >= SAME}
+        answers["fingerprints and pixels"] = answers["fingerprints"] | alike
         seconds = time.process_time() - began
         told = {}
         for name, answer in answers.items():
@@ -54,6 +60,10 @@ def measure(source: Path, seed: int) -> dict[str, Any]:
             }
         return {"set": source.name, "seed": seed, "pictures": len(files), "planted": len(kinds), **told,
                 "seconds of one core": round(seconds, 1)}  # fmt: skip
+
+
+def _pairs(found: npt.NDArray[np.int64]) -> set[tuple[int, int]]:
+    return {(a, b) for a, b in found.tolist()}
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ from tlstudio.registry import Registry
 from tlstudio_builtins.methods import METHODS
 
 EXPECTED = {
-    "adabn", "adversarial-fine-tuning", "bias-tuning", "cam-transfer", "dann", "delta", "distillation",
-    "feature-extraction", "fine-tuning", "fixmatch", "flexmatch", "joint", "l2-sp", "lora", "mcc", "mdd", "model-soup",
-    "pretrain-autoencoder", "pretrain-gan", "pretrain-masked", "pretrain-simclr", "pretrain-supervised",
-    "self-training", "source-only", "wise-ft",
+    "adabn", "adversarial-fine-tuning", "bias-tuning", "cam-transfer", "cdan", "co-tuning", "dann", "delta",
+    "distillation", "feature-extraction", "fine-tuning", "fixmatch", "flexmatch", "joint", "l2-sp", "lora", "mcc",
+    "mdd", "model-soup", "pretrain-autoencoder", "pretrain-gan", "pretrain-masked", "pretrain-simclr",
+    "pretrain-supervised", "self-training", "source-only", "wise-ft",
 }  # fmt: skip
 
 

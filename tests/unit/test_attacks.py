@@ -91,6 +91,27 @@ def test_that_more_work_finds_a_higher_loss(network: nn.Module, pictures: torch.
     assert losses[1] < losses[2]
 
 
+def test_that_a_point_where_the_network_errs_counts_more_than_a_higher_loss() -> None:
+    """Three outputs over one pixel t: near its lower end class 1 is ahead by a little; at its upper end nothing is, but
+    the probability of the true class is lower there."""
+
+    class Bent(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            t = x[:, 0, 0, 0] - 0.5
+            low, high = (-10 * t).relu(), (20 * t).relu()
+            own = 1 - high
+            return torch.stack(
+                [own, torch.where(t < 0, 1 + 0.5 * low, own - 0.01), torch.where(t < 0, -9, own - 0.02)], 1
+            )
+
+    x, y = torch.full((1, 3, 1, 1), 0.5), torch.tensor([0])
+    for attack in (attacks.pgd, attacks.apgd):
+        for loss in (attacks.cross_entropy, attacks.dlr):
+            random = torch.Generator().manual_seed(0)
+            found = attack(Bent(), x - 0.01, y, 0.1, steps=20, generator=random, loss=loss, fool=True)
+            assert Bent()(found).argmax() == 1
+
+
 def test_that_a_picture_is_attacked_alike_whoever_is_beside_it(network: nn.Module, pictures: torch.Tensor) -> None:
     targets = torch.arange(6) % 5
     together = attacks.apgd(network, pictures, targets, EPS, steps=20)

@@ -16,8 +16,16 @@ import pytest
 from PIL import Image
 
 from tlstudio.api.errors import DataError
-from tlstudio.data.checking import check_file, check_files, kinds
+from tlstudio.data.checking import kinds
 from tlstudio.data.decoding import read_rgb
+from tlstudio.data.inspecting import Sample, Seen, inspect
+
+PICTURES = "tlstudio_builtins.modalities.image:Image"
+
+
+def check_file(path: Path) -> Seen:
+    (seen,) = inspect(PICTURES, [Sample(0, str(path), path.name)])
+    return seen
 
 
 def picture(width: int = 40, height: int = 24, seed: int = 0) -> Image.Image:
@@ -104,7 +112,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 def test_that_a_picture_of_any_kind_is_accepted_and_can_be_decoded(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(GOOD[name])
-    checked = check_file(str(path))
+    checked = check_file(path)
     assert checked.reason == ""
     assert (checked.width, checked.height) == (40, 24)
     assert checked.sha256 == hashlib.sha256(GOOD[name]).digest()
@@ -119,7 +127,7 @@ def test_that_an_unusable_file_is_left_out_with_its_reason(name: str, tmp_path: 
     content, expected = BAD[name]
     path = tmp_path / name
     path.write_bytes(content)
-    (checked,) = check_files([str(path)])
+    checked = check_file(path)
     assert checked.sha256 == b""
     assert re.search(expected, checked.reason), checked.reason
     assert checked.reason.endswith(".")
@@ -133,7 +141,7 @@ def test_that_an_unusable_file_is_left_out_with_its_reason(name: str, tmp_path: 
 def test_that_a_rotated_picture_has_the_size_that_is_displayed(orientation: int, kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"turned.{kind.lower()}"
     path.write_bytes(encoded(kind, exif=exif(orientation)))
-    checked = check_file(str(path))
+    checked = check_file(path)
     assert (checked.width, checked.height) == ((24, 40) if orientation >= 5 else (40, 24))
     assert read_rgb(path).shape == (checked.height, checked.width, 3)
 
@@ -141,7 +149,7 @@ def test_that_a_rotated_picture_has_the_size_that_is_displayed(orientation: int,
 def test_that_garbage_in_the_exif_block_is_no_reason_to_lose_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "odd.jpg"
     path.write_bytes(encoded("JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff garbage"))
-    (checked,) = check_files([str(path)])
+    checked = check_file(path)
     assert (checked.reason, checked.width) == ("", 40)
     assert read_rgb(path).shape == (24, 40, 3)
 
@@ -171,8 +179,8 @@ def test_that_a_pipe_or_a_folder_named_like_a_picture_does_not_stop_the_work(tmp
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "folder.jpg").mkdir()
     for name in ("pipe.jpg", "folder.jpg"):
-        assert check_file(str(tmp_path / name)).reason == "It is not an ordinary file."
-    assert "No such file" in check_file(str(tmp_path / "gone.jpg")).reason
+        assert check_file(tmp_path / name).reason == "It is not an ordinary file."
+    assert "No such file" in check_file(tmp_path / "gone.jpg").reason
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions are POSIX here")
@@ -181,15 +189,16 @@ def test_that_an_unreadable_file_is_left_out_with_its_reason(tmp_path: Path) -> 
     path.write_bytes(GOOD["plain.jpg"])
     path.chmod(0)
     if os.geteuid():
-        assert "Permission denied" in check_file(str(path)).reason
+        assert "Permission denied" in check_file(path).reason
         return
     # Root may read anything, so the real thing is tried as nobody.
     for parent in path.parents:
         if "pytest" in str(parent) and not parent.stat().st_mode & stat.S_IXOTH:
             parent.chmod(0o755)
     code = (
-        "import os; from tlstudio.data.checking import check_file; os.setuid(65534); "
-        f"import sys; sys.stdout.write(check_file({str(path)!r}).reason)"
+        "import os, sys; from tlstudio.data.inspecting import Sample, inspect; "
+        f"inspect({PICTURES!r}, []); os.setuid(65534); "
+        f"sys.stdout.write(inspect({PICTURES!r}, [Sample(0, {str(path)!r}, 'private.jpg')])[0].reason)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
@@ -197,10 +206,11 @@ def test_that_an_unreadable_file_is_left_out_with_its_reason(tmp_path: Path) -> 
     assert "Permission denied" in done.stdout
 
 
-def test_that_only_pictures_are_decoded_and_checking_needs_neither_torch_nor_numpy() -> None:
+def test_that_only_pictures_are_decoded_and_checking_needs_no_torch() -> None:
     assert not {"EPS", "PDF", "WMF", "FITS"}.intersection(kinds())
     code = (
-        "import sys; from tlstudio.data.checking import check_files; check_files(['nothing.jpg']); "
-        "sys.exit(any(name in sys.modules for name in ('torch', 'numpy', 'sklearn', 'PySide6')))"
+        "import sys; from tlstudio.data.inspecting import Sample, inspect; "
+        f"inspect({PICTURES!r}, [Sample(0, 'nothing.jpg', 'nothing.jpg')]); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'sklearn', 'PySide6')))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -255,6 +255,7 @@ def test_that_two_data_sets_are_compared(project: Project, tmp_path: Path):
     found = looked_over(project, "day", against="night")
     assert "shift" not in found
     assert found["shift-against"]["severity"] == "warning"
+    assert "(MMD²) is" in found["shift-against"]["sentence"]
     with pytest.raises(DataError, match="has no data set 'dusk'"):
         looked_over(project, "day", against="dusk")
     with pytest.raises(UsageError, match="--quick"):

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tlstudio.api.errors import DataError
-from tlstudio.data import checking, duplicates, fingerprints, perceptual
+from tlstudio.data import candidates, checking, fingerprints, perceptual
+from tlstudio.data.alignment import SAME, same_picture, thumbnail
+from tlstudio.doctor.bonds import components
 
 PLANTING = Path(__file__).parents[1] / "performance" / "planting.py"
 
@@ -116,7 +118,7 @@ def test_that_no_near_pair_is_missed(hashes: list[int | None], radius: int, in_b
     with pytest.MonkeyPatch.context() as patch:
         if in_bands:  # as for very many
             patch.setattr(fingerprints, "_EXACT_UP_TO", 0)
-        pairs, distances = fingerprints.near_pairs(hashes, radius)
+        pairs = [tuple(pair) for pair in fingerprints.nearest(hashes, max(1, len(hashes)), radius).tolist()]
     expected = {}
     for b, two in enumerate(hashes):
         for a, one in enumerate(hashes[:b]):
@@ -124,17 +126,8 @@ def test_that_no_near_pair_is_missed(hashes: list[int | None], radius: int, in_b
                 distance = min(bits(one, two), bits(one, two ^ perceptual.MIRRORED))
                 if distance <= radius:
                     expected[a, b] = distance
-    assert dict(zip(map(tuple, pairs.tolist()), distances.tolist(), strict=True)) == expected
-
-
-def test_that_of_equal_fingerprints_the_first_stands_for_all() -> None:
-    hashes = [5 << 40, 7 << 20, 7 << 20, None, 7 << 20, 7 << 20 ^ 1]
-    pairs, distances = fingerprints.near_pairs(hashes, 1)
-    assert sorted(zip(map(tuple, pairs.tolist()), distances.tolist(), strict=True)) == [
-        ((1, 2), 0),
-        ((1, 4), 0),
-        ((1, 5), 1),
-    ]
+    assert set(pairs) == expected.keys()
+    assert [expected[pair] for pair in pairs] == sorted(expected.values()), "the nearest first"
 
 
 def test_that_photos_that_are_alike_are_not_bound_together(shared_data: Path) -> None:
@@ -167,8 +160,20 @@ def test_that_bonds_make_no_chain() -> None:
     frames = [draw.getrandbits(63)]
     for step in range(60):
         frames.append(frames[-1] ^ 1 << step)
-    pairs = [(int(a), int(b)) for a, b in fingerprints.bonds(frames + [draw.getrandbits(63) for _ in range(500)])]
-    assert max((len(cluster) for cluster in duplicates.clusters(pairs)), default=0) <= 13
+    pairs = fingerprints.bonds(frames + [draw.getrandbits(63) for _ in range(500)])
+    assert np.bincount(components(561, pairs)).max() <= 13
+
+
+def likeness(place: Path | str, other: Path | str) -> float:
+    return same_picture(thumbnail(str(place)), thumbnail(str(other)))
+
+
+def copies(places: list[str]) -> set[tuple[int, int]]:
+    """What fingerprints and pixels name, and pixels verify."""
+    shown = [thumbnail(place) for place in places]
+    hashed = fingerprints.nearest([fingerprint(Path(place)) for place in places], 3, 20)
+    named = {(a, b) for a, b in [*hashed.tolist(), *candidates.candidates_from_pixels(shown).tolist()]}
+    return {(a, b) for a, b in named if same_picture(shown[a], shown[b]) >= SAME}
 
 
 def harmed(image: Image.Image, draw: random.Random) -> Image.Image:
@@ -197,7 +202,7 @@ def test_that_a_copy_is_known_whatever_was_done_to_it(name: str, shared_data: Pa
     for path in photos(shared_data, name, 40, seed=1):
         copy = tmp_path / path.name
         harmed(Image.open(path).convert("RGB"), draw).save(copy, "JPEG", quality=draw.randint(30, 95))
-        if duplicates.verify(str(path), str(copy)) < duplicates.SAME:
+        if likeness(path, copy) < SAME:
             missed.append(path.name)
     assert len(missed) <= 1, missed
 
@@ -205,8 +210,7 @@ def test_that_a_copy_is_known_whatever_was_done_to_it(name: str, shared_data: Pa
 def test_that_different_photos_of_one_hand_or_thing_are_no_copies(shared_data: Path) -> None:
     for name, folder in (("sign_digits", "4"), ("sign_digits", "5"), ("trashnet", "plastic")):
         places = [str(path) for path in sorted((shared_data / name / folder).iterdir())[:24]]
-        hashes = [fingerprint(Path(place)) for place in places]
-        assert duplicates.find(places, hashes) == []
+        assert copies(places) == set()
 
 
 def test_that_planted_copies_are_all_found_and_nothing_else(shared_data: Path, tmp_path: Path) -> None:
@@ -217,12 +221,11 @@ def test_that_planted_copies_are_all_found_and_nothing_else(shared_data: Path, t
     truth = planting().plant(source, tmp_path / "out", seed=1)
     data = tmp_path / "out" / "data"
     places = sorted(str(path) for path in data.rglob("*.*"))
-    found = duplicates.find(places, [fingerprint(Path(place)) for place in places])
     planted = {
         tuple(sorted((str(data / entry["original"]), str(data / entry["copy"]))))
         for entry in truth["duplicates"] + truth["leaks"]
     }
-    answer = {tuple(sorted((places[match.a], places[match.b]))) for match in found}
+    answer = {tuple(sorted((places[a], places[b]))) for a, b in copies(places)}
     assert len(planted & answer) >= 0.95 * len(planted)
     assert answer <= planted
 
@@ -242,63 +245,27 @@ def test_that_planting_is_the_same_for_the_same_seed(shared_data: Path, tmp_path
         assert entry["original"].split("/")[0] != entry["copy"].split("/")[0]
 
 
-def test_that_embeddings_name_the_nearest_first() -> None:
-    draw = np.random.default_rng(0)
-    matrix = draw.normal(size=(900, 300)).astype(np.float32) + 5
-    matrix[800:] = matrix[:100] + 0.05 * draw.normal(size=(100, 300))
-    pairs = duplicates.candidates_from_embeddings(matrix)
-    assert {tuple(pair) for pair in pairs[:100].tolist()} == {(n, n + 800) for n in range(100)}
-    mutual = duplicates.candidates_from_embeddings(matrix, mutual=True)
-    assert len(mutual) < len(pairs)
-    assert {tuple(pair) for pair in mutual[:100].tolist()} == {(n, n + 800) for n in range(100)}
-    assert duplicates.candidates_from_embeddings(matrix[:1]).shape == (0, 2)
-
-
-def test_that_a_file_that_cannot_be_read_is_like_no_other(tmp_path: Path, shared_data: Path) -> None:
-    good, bad = photos(shared_data, "trashnet", 1)[0], tmp_path / "bad.jpg"
-    bad.write_bytes(good.read_bytes()[:200])
-    assert duplicates.find([str(good), str(bad)], [1, 1]) == []
-    with pytest.raises(DataError, match=r"bad\.jpg cannot be read as a picture"):
-        duplicates.verify(str(good), str(bad))
-
-
-def test_that_the_search_says_how_far_it_is_and_can_be_stopped(shared_data: Path) -> None:
-    places = [str(path) for path in photos(shared_data, "trashnet", 12)]
-
-    class Stopped(Exception):
-        pass
-
-    told = []
-
-    def tick(done: int, total: int) -> None:
-        told.append((done, total))
-        if done == 5:
-            raise Stopped
-
-    with pytest.raises(Stopped):
-        duplicates.find(places, [fingerprint(Path(place)) for place in places], tick=tick)
-    assert told[-1][0] == 5 < told[-1][1]
-
-
-def test_that_clusters_are_what_pairs_link() -> None:
-    assert duplicates.clusters([(5, 1), (2, 9), (1, 7)]) == [[1, 5, 7], [2, 9]]
-    assert duplicates.clusters([]) == []
-
-
 def test_that_small_drawings_that_look_alike_are_not_taken_for_copies(shared_data: Path, tmp_path: Path) -> None:
     (file,) = (path for path in (shared_data / "mnist_t10k").iterdir() if "images" in path.name)
     digits = np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8, offset=16).reshape(-1, 28, 28)[:600]
     flat = digits.reshape(len(digits), -1).astype(np.float32)
     flat -= flat.mean(1, keepdims=True)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
-    likeness = flat @ flat.T
-    np.fill_diagonal(likeness, -1)
+    cosines = flat @ flat.T
+    np.fill_diagonal(cosines, -1)
     paths = [str(tmp_path / f"{number}.png") for number in range(len(digits))]
     for path, digit in zip(paths, digits, strict=True):
         Image.fromarray(digit).save(path)
-    pairs = [(int(n), int(likeness[n].argmax())) for n in np.argsort(-likeness.max(1))[:120]]
-    alike = [pair for pair in pairs if duplicates.verify(paths[pair[0]], paths[pair[1]]) >= duplicates.SAME]
+    pairs = [(int(n), int(cosines[n].argmax())) for n in np.argsort(-cosines.max(1))[:120]]
+    alike = [pair for pair in pairs if likeness(paths[pair[0]], paths[pair[1]]) >= SAME]
     assert len(alike) <= 2
     mirrored = tmp_path / "mirrored.png"
     Image.fromarray(np.ascontiguousarray(digits[0, :, ::-1])).save(mirrored)
-    assert duplicates.verify(paths[0], str(mirrored)) >= duplicates.SAME
+    assert likeness(paths[0], mirrored) >= SAME
+
+
+def test_that_a_damaged_picture_is_named(tmp_path: Path, shared_data: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(photos(shared_data, "trashnet", 1)[0].read_bytes()[:200])
+    with pytest.raises(DataError, match=r"bad\.jpg (cannot be|is not a picture that can be) read"):
+        thumbnail(str(bad))

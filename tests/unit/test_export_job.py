@@ -9,11 +9,9 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
-from sklearn.datasets import load_digits
 
+from tests.digits import write_digits
 from tlstudio import runs
 from tlstudio.api import ExporterDescriptor, ExportError, ModelCard, StoppedByUser, StudioError, UsageError, hookimpl
 from tlstudio.api.events import Event, Message, Progress
@@ -33,7 +31,7 @@ import shutil
 import types
 
 import numpy as np
-from tlstudio.prediction.inputs import read_pixels
+from tlstudio.data.decoding import preprocess, read_rgb
 from tlstudio_builtins.exporters.onnx_format import OnnxExporter
 
 
@@ -68,7 +66,8 @@ class UpsideDown(Copying):
         predictor = super().load(path)
 
         def logits(pictures):
-            pixels = read_pixels(pictures, predictor.card.preprocessing)
+            squares = [preprocess(read_rgb(picture), predictor.card.preprocessing) for picture in pictures]
+            pixels = np.stack(squares).transpose(0, 3, 1, 2)
             return predictor.logits_of_pixels(np.ascontiguousarray(pixels[:, :, ::-1]))
 
         return types.SimpleNamespace(
@@ -107,12 +106,8 @@ def drain(job: "Generator[Event, None, dict[str, Any]]") -> tuple[dict[str, Any]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project with 200 real digits and a linear head on the bundled backbone, trained on them: run 1."""
-    place, digits = tmp_path_factory.mktemp("export"), load_digits()
-    for number in range(200):
-        home = place / "digits" / str(digits.target[number])
-        home.mkdir(parents=True, exist_ok=True)
-        pixels = np.clip(digits.images[number] * 255 / 16, 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).resize((32, 32), Image.Resampling.BICUBIC).save(home / f"{number:04d}.png")
+    place = tmp_path_factory.mktemp("export")
+    write_digits(place / "digits", 200)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLSTUDIO_HOME", str(place / "home"))
         with Project.create(place / "digits.tlproj") as project:

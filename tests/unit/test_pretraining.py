@@ -44,7 +44,7 @@ def train(project: Project, registry: Registry, **request: Any) -> Iterator[Even
 def test_that_every_objective_conforms(method: MethodDescriptor) -> None:
     masked = method.id == "pretrain-masked"
     options: dict[str, Any] = {"epochs": 1, "batch_size": 17, "compare": method.id == "pretrain-supervised"}
-    options |= {"depth": 1} if masked else {"hidden": 32} if method.id == "pretrain-simclr" else {}
+    options |= {"depth": 1} if masked else {"hidden": 32, "memory": 20} if method.id == "pretrain-simclr" else {}
     check_method(method, options=options, backbone="vit_tiny" if masked else "resnet8", interruptions=2)
 
 

@@ -29,6 +29,7 @@ from tlstudio_builtins.methods.pretraining_mae import (
     draw_mask,
     patches_of,
 )
+from tlstudio_builtins.methods.pretraining_memory import Memory
 
 HALF = Preprocessing(resize=20, crop=20, mean=(0.5,) * 3, std=(0.25,) * 3)
 
@@ -67,6 +68,52 @@ def test_that_the_contrastive_loss_is_right_where_it_is_known() -> None:
     e = math.exp(1 / 0.5)
     assert float(nt_xent(apart, apart, 0.5)) == pytest.approx(-math.log(e / (e + 4)))
     assert float(nt_xent(apart[:1], -apart[:1], 0.5)) == 0.0  # nobody else to be confused with
+
+
+def remembered(first: np.ndarray, second: np.ndarray, past: np.ndarray, counts: np.ndarray, t: float) -> float:
+    """Equation 1 with the rows of ``past`` that count for a pair in the denominator of both of its views."""
+    views = np.concatenate([first, second])
+    views = views / np.linalg.norm(views, axis=1, keepdims=True)
+    total, n = 0.0, len(first)
+    for i in range(2 * n):
+        own = np.exp(views @ views[i] / t)
+        others = np.exp(past[counts[i % n]] @ views[i] / t).sum()
+        total -= math.log(own[(i + n) % (2 * n)] / (own.sum() - own[i] + others))
+    return total / (2 * n)
+
+
+def test_that_the_contrastive_loss_counts_what_is_remembered_and_so_does_its_gradient() -> None:
+    random = np.random.default_rng(2)
+    first, second, past = random.normal(size=(4, 6)), random.normal(size=(4, 6)), random.normal(size=(9, 6))
+    past /= np.linalg.norm(past, axis=1, keepdims=True)
+    counts = random.random((4, 9)) < 0.7
+    leaf = torch.tensor(first, requires_grad=True)
+    loss = nt_xent(leaf, torch.tensor(second), 0.3, (torch.tensor(past), torch.tensor(counts)))
+    assert float(loss.detach()) == pytest.approx(remembered(first, second, past, counts, 0.3), rel=1e-12)
+    loss.backward()  # type: ignore[no-untyped-call]
+    step = np.zeros_like(first)
+    step[1, 2] = 1e-6
+    slope = remembered(first + step, second, past, counts, 0.3) - remembered(first - step, second, past, counts, 0.3)
+    assert leaf.grad is not None
+    assert float(leaf.grad[1, 2]) == pytest.approx(slope / 2e-6, rel=1e-6)
+    none = torch.zeros(4, 9, dtype=torch.bool)
+    plain = nt_xent(torch.tensor(first), torch.tensor(second), 0.3)
+    assert float(nt_xent(torch.tensor(first), torch.tensor(second), 0.3, (torch.tensor(past), none))) == float(plain)
+
+
+def test_that_the_memory_forgets_the_oldest_first_and_knows_a_picture_again() -> None:
+    memory = Memory(5, 2)
+    rows = torch.arange(1.0, 15).reshape(7, 2)
+    assert len(memory.others(torch.tensor([3]))[0]) == 0
+    memory.add(rows[:3], torch.tensor([10, 11, 12]))
+    memory.add(rows[3:], torch.tensor([13, 11, 15, 16]))
+    kept, counts = memory.others(torch.tensor([11, 12]))
+    assert sorted(memory.pictures.tolist()) == [11, 12, 13, 15, 16]
+    assert torch.allclose(kept.norm(dim=1), torch.ones(5))
+    assert counts.sum(1).tolist() == [4, 4]
+    memory.add(torch.ones(8, 2), torch.arange(8))
+    assert sorted(memory.pictures.tolist()) == [3, 4, 5, 6, 7]
+    assert len(memory.state_dict()) == 3, "a checkpoint holds all of it"
 
 
 def test_that_order_scale_and_the_names_of_the_views_do_not_matter_to_the_contrastive_loss() -> None:
@@ -128,7 +175,7 @@ def test_that_levels_of_every_layout_become_the_same_map(layout: str) -> None:
         "tokens": torch.cat([torch.zeros(2, 1, 5), expected.flatten(2).transpose(1, 2)], dim=1),  # a class token first
     }[layout]
     network = nn.ModuleDict({"inner": nn.Identity()})
-    network.forward = lambda _x: network["inner"](given)  # type: ignore[method-assign]
+    network.forward = lambda _x: network["inner"](given)
     level = FeatureLevel(name="l", module="inner", channels=5, stride=2, layout=layout)  # type: ignore[arg-type]
     assert torch.equal(decoding.map_of(network, level, torch.zeros(2, 3, 6, 8)), expected)
 

@@ -8,7 +8,7 @@ import pytest
 from tlstudio.api.events import Failed, Finished, Message
 from tlstudio.control import Control
 from tlstudio.project import Project
-from tlstudio.ranking import store
+from tlstudio.ranking import columns, store
 from tlstudio.worker import events_of
 
 
@@ -59,3 +59,17 @@ def test_that_a_damaged_ranking_is_none(shades_project: Project, text: str) -> N
     (file,) = (shades_project.path / "cache" / "ranking").iterdir()
     file.write_text(text, encoding="utf-8")
     assert store.load(shades_project.path, "shades", 1) is None
+
+
+def test_that_every_score_is_shown_with_its_digits_or_the_reason_why_there_is_none() -> None:
+    bare = store.Ranked(backbone="b", weights="w", title="B", no_source="No classifier came with it.")
+    assert [score.text(bare) for score in (*columns.MEASURED, *columns.QUICK)] == ["–"] * 7
+    assert [score.reason(bare) for score in columns.QUICK] == [
+        "",
+        *["It needs one class for each item."] * 2,
+        *["No classifier came with it."] * 2,
+    ]
+    full = bare.model_copy(update={"probe": 0.91234, "probe_sd": 0.02, "h_score": 1.23456, "nce": -0.5})
+    assert columns.MEASURED[0].text(full) == "0.912"
+    assert columns.MEASURED[0].spread(full) == 0.02
+    assert [score.text(full) for score in columns.QUICK] == ["–", "1.23", "–", "–", "-0.500"]

@@ -153,6 +153,11 @@ def test_that_a_plugins_recipe_with_wrong_values_is_told_as_the_plugins_fault(fa
     with pytest.raises(PluginError, match=r"'w' of 'fine-tuning'.*'epochs'"):
         recipes.fill(method, "w", facts(100))
     assert len({recipe.id for recipe in RECIPES}) == len(RECIPES)
+    for part in ("options", "supports", "remark"):
+        failing = dataclasses.replace(registry.method("fine-tuning").recipes[0], **{part: lambda facts: facts.nothing})
+        with pytest.raises(PluginError, match=r"of 'fine-tuning' fails: AttributeError: .*'nothing'"):
+            recipes.fill(dataclasses.replace(method, recipes=(failing,)), failing.id, facts(100))
+        assert bool(recipes.reason_against(method, failing, facts(100))) == (part == "supports")
 
 
 def test_that_a_run_keeps_its_recipe_and_says_what_was_changed_after(

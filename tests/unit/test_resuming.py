@@ -116,7 +116,7 @@ def test_that_a_run_parked_for_want_of_room_is_told_from_others(project: Project
     result = {"reason": "The disk is full.", "reason_kind": "disk-full", "needed_bytes": 10**15}
     _say(run, JobStarted(title="train"), Finished(status="parked", result=result))
     parked = project.update_run(run.id, state="parked")
-    assert resuming.waits_for_room(parked)
+    assert resuming.lacked_room(parked.dir)
     assert not resuming.has_room(parked)
     _say(run, JobStarted(title="train"))
-    assert not resuming.waits_for_room(parked), "somebody has resumed it"
+    assert not resuming.lacked_room(parked.dir), "somebody has resumed it"

@@ -167,7 +167,7 @@ def test_that_a_split_that_is_missing_is_taken_from_training_and_said(there: str
     counts = Counter(result.splits)
     assert counts == {"train": 34, there: 10, lacking: 6}
     assert all(name == there for item, name in zip(items, result.splits, strict=True) if item.given == there)
-    assert "15 % of its training pictures were set aside" in result.note
+    assert "15 % of its training samples were set aside" in result.note
     assert result.warnings == []
 
 
@@ -187,7 +187,7 @@ def test_that_shares_win_over_given_splits_where_they_are_asked_for() -> None:
 def test_that_folders_are_refused_where_there_are_none() -> None:
     with pytest.raises(DataError, match="gives no splits"):
         split(items_of({"a": 5, "b": 5}), parse_plan("folders"))
-    with pytest.raises(DataError, match="no training pictures"):
+    with pytest.raises(DataError, match="no training samples"):
         split(given_items(val=5, test=5), parse_plan("folders"))
 
 

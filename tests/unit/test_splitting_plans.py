@@ -221,7 +221,7 @@ def test_that_a_class_that_only_one_group_has_is_trained_on_and_said() -> None:
     ]
     result = split(items, SplitPlan(given=False))
     assert {name for i, name in zip(items, result.splits, strict=True) if i.label == "rare"} == {"train"}
-    assert any("1 class with fewer than 3 different pictures or groups" in w for w in result.warnings)
+    assert any("1 class with fewer than 3 different samples or groups" in w for w in result.warnings)
 
 
 def test_that_classes_of_few_groups_each_do_not_keep_the_other_splits_empty() -> None:

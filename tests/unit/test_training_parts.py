@@ -1,6 +1,7 @@
 """The small parts of the loop, each against its definition."""
 
 import math
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tlstudio.api import Schedule, SolveData
+from tlstudio.api.phases import BatchNorm
 from tlstudio.training.averaging import WeightAverage
 from tlstudio.training.batch_norm import freeze_all_but, set_training_modes
 from tlstudio.training.modules import Classifier, StandardizedLinear
@@ -58,6 +60,20 @@ def test_that_batch_norm_does_what_its_policy_says(policy: str, statistics_move:
     assert torch.equal(before["backbone.1.running_mean"], after["backbone.1.running_mean"]) != statistics_move
     assert torch.equal(before["backbone.1.weight"], after["backbone.1.weight"]) != affine_moves
     assert not torch.equal(before["backbone.0.weight"], after["backbone.0.weight"])
+
+
+@pytest.mark.parametrize("policy", ["stats", "train"])
+def test_that_batch_norm_of_a_frozen_stage_stands_still_though_it_is_no_part_of_its_own(policy: BatchNorm) -> None:
+    stem = OrderedDict([("conv1", nn.Conv2d(3, 8, 3)), ("bn1", nn.BatchNorm2d(8)), ("relu", nn.ReLU())])
+    layer = OrderedDict([("norm1", nn.BatchNorm2d(8)), ("conv1", nn.Conv2d(8, 8, 3)), ("bn1", nn.BatchNorm2d(8))])
+    rest = [("layer1", nn.Sequential(layer)), ("pool", nn.AdaptiveAvgPool2d(1))]
+    pooled = nn.Sequential(OrderedDict([*stem.items(), *rest]))
+    model = Classifier(nn.Sequential(pooled, nn.Flatten()), nn.Linear(8, 2))
+    freeze_all_but(model, {name for name, _ in model.named_parameters() if "layer1" in name or "head" in name}, policy)
+    set_training_modes(model, policy)
+    assert not pooled.get_submodule("bn1").training
+    assert pooled.get_submodule("layer1.norm1").training
+    assert pooled.get_submodule("layer1.bn1").training
 
 
 def test_that_the_average_follows_its_recurrence_and_is_in_place_only_inside() -> None:

@@ -1,5 +1,6 @@
 """The table of situations: fewer than 20 labels a class, up to 500, more; and what else there is to know."""
 
+import shlex
 from typing import Any
 
 from tlstudio import estimating, weights
@@ -50,6 +51,9 @@ def advise(
     descriptor, weights_id = _backbone(project, registry, known, backbone, about_backbone)
     method, inputs = _method(registry, known, goal, descriptor, reasons)
     options = _options(known, method, descriptor, reasons)
+    if known.shift:
+        reasons.append(f"{known.shift} So test figures say how well it works elsewhere; see the goal 'shift'.")
+    reasons += _by_likeness(known)
     reasons += about_backbone
     values = {**{name: field.default for name, field in method.options.model_fields.items()}, **options}
     device = "cuda" if known.machine.gpu else "auto"
@@ -88,7 +92,7 @@ def advise(
         seeds=seeds,
         seconds=guess.seconds,
         reasons=tuple(reasons),
-        alternatives=tuple(_alternatives(registry, known, method)),
+        alternatives=tuple(_alternatives(project, registry, known, method)),
     )
 
 
@@ -210,7 +214,22 @@ def _options(
     return {name: value for name, value in wanted.items() if name in method.options.model_fields}
 
 
-def _alternatives(registry: Registry, known: Situation, chosen: MethodDescriptor) -> list[Alternative]:
+def _by_likeness(known: Situation) -> list[str]:
+    """A sentence for each source that the doctor has compared."""
+    said = []
+    for source in known.sources:
+        if (alike := known.likeness.get(source.name)) is not None:
+            advice = "more than 0.8 speaks for domain adaptation (MCC) where its labels are used"
+            if not alike.apart:
+                advice = "both can be learnt from together, without domain adaptation"
+            looks = "different" if alike.apart else "alike"
+            said.append(f"'{source.name}' has the same classes and looks {looks}: {alike.words}; {advice}.")
+    return said
+
+
+def _alternatives(
+    project: Project, registry: Registry, known: Situation, chosen: MethodDescriptor
+) -> list[Alternative]:
     found: list[Alternative] = []
 
     def add(ids: tuple[str, ...], reason: str) -> None:
@@ -223,8 +242,13 @@ def _alternatives(registry: Registry, known: Situation, chosen: MethodDescriptor
         add(("flexmatch", "fixmatch"), f"With '{pool.name}': {pool.profile.items:,} samples without labels.")
     if known.sources:
         source = max(known.sources, key=lambda other: other.split_counts.get("train", 0))
-        count = source.split_counts.get("train", 0)
-        add(("mcc",), f"If the labels here are not to be used: '{source.name}' has the same classes, {count:,} items.")
+        count, alike = source.split_counts.get("train", 0), known.likeness.get(source.name)
+        unused = f"If the labels here are not to be used: '{source.name}' has the same classes, {count:,} items."
+        if alike is None:
+            words = ["tlstudio", "data", "doctor", str(project.path), known.info.name, "--against", source.name]
+            unused += f" Whether it looks different is told by: {shlex.join(words)}."
+        if alike is None or alike.apart:
+            add(("mcc",), unused)
         add(("joint",), f"Together with '{source.name}': the same classes, {count:,} items.")
     if known.others:
         other = max(known.others, key=lambda one: one.split_counts.get("train", 0))

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from tlstudio.advising.likeness import Likeness, between_splits, measured
 from tlstudio.api.task import TaskDescriptor
 from tlstudio.project import DatasetInfo, Project, Run
 from tlstudio.registry import Registry
@@ -35,7 +36,8 @@ class Situation:
     """``labels``: training items of the rarest class, those of the average class where a class has none; of a task
     without classes a tenth of the training items. ``imbalance``: the largest class by the smallest, 0 without classes.
     ``pools``: data sets without labels of the same modality; ``sources``: with the same classes; ``others``: of another
-    modality, with labels.
+    modality, with labels. ``likeness``: to sources by name, where the doctor has compared the two;
+    ``shift``: its sentence where training and test differ.
     """
 
     info: DatasetInfo
@@ -51,6 +53,8 @@ class Situation:
     others: tuple[DatasetInfo, ...]
     runs: tuple[Run, ...]
     machine: Machine
+    likeness: dict[str, Likeness]
+    shift: str
 
     @property
     def noun(self) -> str:
@@ -69,6 +73,9 @@ class Situation:
         labels = min(counts) if per_class and counts else train // 10
         others = [other for other in project.datasets() if other.name != info.name]
         alike = [other for other in others if other.modality == info.modality]
+        sources = tuple(
+            other for other in alike if other.task == info.task and set(other.class_names) == set(info.class_names)
+        )
         return cls(
             info=info,
             task=task,
@@ -79,10 +86,10 @@ class Situation:
             val=info.split_counts.get("val", 0),
             test=info.split_counts.get("test", 0),
             pools=tuple(other for other in alike if len(other.class_names) < 2),
-            sources=tuple(
-                other for other in alike if other.task == info.task and set(other.class_names) == set(info.class_names)
-            ),
+            sources=sources,
             others=tuple(other for other in others if other.modality != info.modality and len(other.class_names) > 1),
             runs=tuple(project.runs()),
             machine=machine or Machine.here(),
+            likeness=measured(project, info, sources),
+            shift=between_splits(project, info),
         )

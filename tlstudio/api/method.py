@@ -70,6 +70,7 @@ class MethodContext:
     ``runs`` (finished ones): what the method's descriptor says that it needs or takes; all empty when a finished
     model is made again from its file, when only the shape of ``predictor()`` matters. ``unlabelled``: how many
     samples without labels there are. ``pretrained``: whether the backbone's weights are more than random numbers.
+    ``source_head``: the linear classifier ``[K, D]`` that the weights came with, for a method that ``source_classes``.
     """
 
     backbone: "nn.Module"
@@ -88,6 +89,7 @@ class MethodContext:
     runs: tuple[FinishedRun, ...] = ()
     unlabelled: int = 0
     pretrained: bool = True
+    source_head: "nn.Linear | None" = None
 
 
 class Method(Protocol):
@@ -188,6 +190,7 @@ class MethodDescriptor(Descriptor):
     ``needs``: what a run must be given; ``takes``: what it may be given too. ``same_classes``: the source's classes
     must be the target's. ``target_labels``: false where the target's training labels are hidden (targets -1).
     ``modalities_of_source``: empty: that of the target. ``recipes``: published sets of values for its options.
+    ``source_classes``: whether it needs the classifier that the backbone's weights came with.
     """
 
     formula: str = ""
@@ -198,3 +201,4 @@ class MethodDescriptor(Descriptor):
     target_labels: bool = True
     modalities_of_source: tuple[str, ...] = ()
     recipes: tuple[Recipe, ...] = ()
+    source_classes: bool = False

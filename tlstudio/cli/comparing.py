@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 _AUTO = "auto"
 Runs = Annotated[list[int] | None, typer.Argument(metavar="RUN", help="Runs that are there already.")]
 Methods = Annotated[
-    str, typer.Option("--methods", help="Ids with commas between them; auto: all that can be used here.")
+    str,
+    typer.Option(
+        "--methods",
+        help="Ids with commas between them, METHOD:RECIPE for one with a recipe; auto: all that can be used here.",
+    ),
 ]
 Seeds = Annotated[str, typer.Option("--seeds", help="Such as 0,1,2: a run of each method for each.")]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="METHOD.KEY=VALUE", help="An option of one of the methods.")
+    list[str] | None,
+    typer.Option("--set", metavar="METHOD.KEY=VALUE", help="An option of one of the methods, named as there."),
 ]
 Train = Annotated[bool, typer.Option("--train/--queue", help="Train at once, or line up only.")]
 Check = Annotated[bool, typer.Option("--check", help="Only say what would be trained, and about how long it takes.")]
@@ -121,13 +126,13 @@ def _say_plan(planned: "plan.Plan", json: bool) -> int:
             "runs": planned.runs,
             "seconds": round(planned.seconds, 1),
             "methods": [
-                {"method": entry.method.id, "seconds": round(entry.seconds, 1), "rough": entry.estimate.rough}
+                {"method": entry.key, "seconds": round(entry.seconds, 1), "rough": entry.estimate.rough}
                 for entry in planned.entries
             ],
             "left_out": _left_out(planned.left_out),
         })  # fmt: skip
     else:
-        rows = [(entry.method.id, len(entry.plans), duration(entry.seconds)) for entry in planned.entries]
+        rows = [(entry.key, len(entry.plans), duration(entry.seconds)) for entry in planned.entries]
         table(rows, ("method", "runs", "about"))
         _tell_plan(planned)
     return 0

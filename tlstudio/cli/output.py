@@ -151,7 +151,7 @@ class Display:
                     self._rewrite(f"{text}{_left(event.eta)}")
             case StepDone():
                 self._rewrite(
-                    f"  step {event.step}  loss {event.loss:.4f}  {event.images_per_second:.1f} images/s"
+                    f"  step {event.step}  loss {event.loss:.4f}  {event.images_per_second:.1f} samples/s"
                     f"  {event.progress:.0%}{_left(event.eta)}"
                 )
 

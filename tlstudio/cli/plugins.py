@@ -78,6 +78,21 @@ def uninstall(
 
 
 @app.command()
+def check(name: Name, json: Json = False) -> int:
+    """Loads all that a plugin offers and trains its methods on drawn pictures: do they keep what they promise?"""
+    done = follow(jobs.start("check-plugin", {"name": name}))
+    problems = done.result.get("problems", [])
+    if json:
+        print_json(done.result)
+    elif done.status == "finished":
+        for problem in problems:
+            say(f"! {problem}")
+        checked = len(done.result["checked"])
+        say(f"{done.result['plugin']}: {checked} contributions checked, {len(problems)} problems.")
+    return 3 if done.status != "finished" else 1 if problems else 0
+
+
+@app.command()
 def enable(name: Name, json: Json = False) -> None:
     """Switches a plugin on again."""
     _switch(name, on=True, json=json)

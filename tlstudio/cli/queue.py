@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tlstudio import locks, run_queue
+from tlstudio import locks, pseudo_labels, run_queue
 from tlstudio.api.errors import UsageError
 from tlstudio.api.events import Failed, Finished
 from tlstudio.cli import run_options as o
@@ -64,7 +64,10 @@ def add(
     insist: Annotated[bool, typer.Option("--insist", help="With --run: as of 'tlstudio resume'.")] = False,
     json: Json = False,
 ) -> None:
-    """Lines up runs, described as for 'train', or one that is there already."""
+    """Lines up runs, described as for 'train', or one that is there already.
+
+    Of one that waits with new labels for its user, those that were not struck out are taken.
+    """
     known = registry()
     with opened(context.obj) as project:
         if run:
@@ -222,6 +225,8 @@ def _add_again(project: Project, known: Registry, run_id: int, insist: bool) -> 
 
     resuming.check_resume(project, known, run_id, insist)
     project.enqueue(run_id)
+    if looked := pseudo_labels.take(project.run(run_id).dir):
+        warn(pseudo_labels.taken(looked))
 
 
 def _swept(texts: list[str]) -> dict[str, list[str]]:

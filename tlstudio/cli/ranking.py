@@ -7,7 +7,8 @@ import typer
 from tlstudio import jobs
 from tlstudio.cli.common import ProjectPath
 from tlstudio.cli.output import Json, follow, print_json, say, table
-from tlstudio.ranking.store import Ranking
+from tlstudio.ranking.columns import MEASURED, QUICK, Measured
+from tlstudio.ranking.store import Ranked, Ranking
 
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="The data set's name in the project.")]
 Backbones = Annotated[
@@ -31,30 +32,22 @@ def rank(path: ProjectPath, dataset: Dataset, backbones: Backbones = "", json: J
         print_json(done.result)
         return 0
     found = Ranking.model_validate(done.result)
+    probe, neighbours = (score.title.lower() for score in MEASURED)
     table(
         [
             (
                 row.key,
-                _with_spread(row.probe, row.probe_sd),
-                _with_spread(row.neighbours, row.neighbours_sd),
-                _plain(row.logme, 3),
-                _plain(row.h_score, 2),
-                _plain(row.transrate, 1),
-                _plain(row.leep, 3),
-                _plain(row.nce, 3),
+                *(_with_spread(score, row) for score in MEASURED),
+                *(score.text(row) for score in QUICK),
                 row.seconds,
             )
             for row in found.rows
         ],
         (
             "backbone",
-            f"probe ({found.metric})",
-            "neighbours",
-            "LogME",
-            "H-score",
-            "TransRate",
-            "LEEP",
-            "NCE",
+            f"{probe} ({found.metric})",
+            neighbours,
+            *(score.title for score in QUICK),
             "seconds",
         ),
     )
@@ -72,12 +65,8 @@ def rank(path: ProjectPath, dataset: Dataset, backbones: Backbones = "", json: J
     return 0
 
 
-def _plain(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _with_spread(value: float | None, spread: float | None) -> str:
-    return "–" if value is None else f"{value:.3f} ± {spread or 0:.3f}"
+def _with_spread(score: Measured, row: Ranked) -> str:
+    return score.text(row) if score.of(row) is None else f"{score.text(row)} ± {score.spread(row) or 0:.3f}"
 
 
 def _level(found: Ranking) -> list[str]:

@@ -18,8 +18,9 @@ def robustness(
     path: ProjectPath,
     run: RunId,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    attacks: Annotated[str, typer.Option(help="Of fgsm, pgd, apgd; 'none'.")] = "fgsm,pgd,apgd",
+    attacks: Annotated[str, typer.Option(help="Of fgsm, pgd, apgd, apgd-dlr; 'none'.")] = "fgsm,pgd,apgd,apgd-dlr",
     eps: Annotated[str, typer.Option(help="How far each pixel may be moved, in 255ths.")] = "1,2,4,8",
+    l2: Annotated[float, typer.Option(min=0.0, help="How far PGD may move a picture in L2; 0: not tried.")] = 0.5,
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Of PGD and APGD; 100 is thorough.")] = 20,
     samples: Annotated[int, typer.Option(min=0, help="So many pictures, drawn by the seed; 0: all.")] = 100,
     corruptions: Annotated[bool, typer.Option(help="Six corruptions at five severities.")] = True,
@@ -36,6 +37,7 @@ def robustness(
     arguments = {
         "project": str(path.absolute()), "run": run, "split": split, "names": names, "epsilons": epsilons,
         "steps": steps, "samples": samples, "corruptions": corruptions, "surrogate": surrogate, "seed": seed,
+        "l2": l2,
     }  # fmt: skip
     done = follow(jobs.start("robustness", arguments))
     if done.status != "finished":
@@ -53,7 +55,7 @@ def _say(result: dict[str, Any]) -> None:
     say(f"  as they are            {_cell(result['clean'])}")
     for name, rows in result["attacks"].items():
         for row in rows:
-            say(f"  {name:5} ε = {row['eps']:4g}/255     {_cell(row)}")
+            say(f"  {name:8} ε = {row['eps']:4g}/255  {_cell(row)}")
     for name, rows in result["corruptions"].items():
         say(f"  {name:11} 1 to 5     " + "  ".join(f"{row['accuracy']:.3f}" for row in rows))
     for check in result["checks"]:

@@ -65,6 +65,12 @@ def _difference(table: Table, row: Row) -> str:
     return f"{table.metric.difference(row.judged.behind)} behind the best (95 %: {ends}); {p}, {row.judged.test}"
 
 
+def _times(_table: Table, row: Row) -> str:
+    if row.seconds is None or not row.seconds_before:
+        return ""
+    return f"{clock(row.seconds - row.seconds_before)}, and {clock(row.seconds_before)} for the runs it is made from"
+
+
 def state(row: Row) -> str:
     """``3 finished``, ``1 of 3 · training``, ``2 of 3 · 1 failed``."""
     done, count = len(row.scores), len(row.runs)
@@ -76,8 +82,8 @@ def state(row: Row) -> str:
         if run.id not in row.scores:
             name = "not scored" if run.state == "finished" else words.get(run.state, run.state)
             others[name] = others.get(name, 0) + 1
-    if len(others) > 1:
-        others.pop("waiting", None)  # the others say more
+    if {"training", "paused"} & others.keys():
+        others.pop("waiting", None)  # it follows
     named = ", ".join(f"{number} {name}" if number > 1 or count > 1 else name for name, number in others.items())
     return named if count == 1 else f"{done} of {count} · {named}"
 
@@ -96,7 +102,13 @@ COLUMNS = (
         tip="Holm-corrected p of no difference; “worse” where it is below 0.05",
         whole=_difference,
     ),
-    Column("time", "Training", lambda _, row: "–" if row.seconds is None else clock(row.seconds), tip="Mean of a run"),
+    Column(
+        "time",
+        "Training",
+        lambda _, row: "–" if row.seconds is None else clock(row.seconds),
+        tip="Mean of a run, with the runs that it began from",
+        whole=_times,
+    ),
     Column("trained", "Trained / all", _trained, tip="Parameters that were trained, of all of the model"),
     Column("size", "Model", lambda _, row: sentences.size(row.model_bytes), tip="Of model.safetensors"),
     Column("latency", "Latency", _latency, tip="Median of one sample through the network, float32", whole=_latencies),
@@ -134,6 +146,7 @@ def _row_as_dict(row: Row) -> dict[str, Any]:
         "best": row.best,
         "spread": row.spread,
         "seconds": row.seconds,
+        "seconds_before": row.seconds_before,
         "model_bytes": row.model_bytes,
         "problems": list(row.problems),
         "verdict": sentences.verdict(row),

@@ -3,14 +3,12 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Literal
 
 from tlstudio.comparing import significance
 from tlstudio.comparing.table import Row, Table
 from tlstudio.estimating import duration
 
 _MARGIN = 0.05  # of a share; of other metrics twice as much of the best value
-Cost = Literal["time", "parameters", "size", "latency", "score"]
 COSTS: dict[str, tuple[str, Callable[[Row], float | None]]] = {
     "time": ("training time", lambda row: row.seconds),
     "parameters": ("parameters trained", lambda row: row.cost.trained if row.cost else None),
@@ -114,6 +112,8 @@ def _score(table: Table, row: Row) -> str:
 
 def _price(by: str, row: Row) -> str:
     took = f"trained in {duration(row.seconds)}" if row.seconds else "of unknown training time"
+    if row.seconds and row.seconds_before:
+        took += " with the runs it is made from"
     if by == "size" and row.model_bytes is not None:
         return f"{took}, {size(row.model_bytes)}"
     if by == "latency" and row.cost:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tlstudio.api.errors import DataError, StudioError, UsageError
-from tlstudio.comparing import facts, naming, significance
+from tlstudio.comparing import facts, lineage, naming, significance
 from tlstudio.comparing.metrics import Shown
 from tlstudio.comparing.sums import Sums, sums_of
 from tlstudio.evaluation.files import load_predictions
@@ -23,7 +23,8 @@ _FEW = 100  # test items
 class Row:
     """``title``: the method's, with ``apart`` in brackets: what sets the row apart from others of its method, empty
     where it is the only one. ``scores``: of each finished run, by its id; ``judged``: ``None`` until there is one.
-    ``seconds``: mean of the finished runs. ``problems``: sentences about runs that did not finish.
+    ``seconds``: mean of the finished runs, with ``seconds_before``, what the runs took that they began from.
+    ``problems``: sentences about runs that did not finish.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Row:
     model_bytes: int | None = None
     problems: tuple[str, ...] = ()
     apart: str = ""
+    seconds_before: float = 0.0
 
     @property
     def name(self) -> str:
@@ -98,7 +100,7 @@ def build(project: Project, registry: Registry, run_ids: Sequence[int]) -> Table
         groups.setdefault(naming.key(project, specs[run.id]), []).append(run)
     named = naming.names(registry, [[specs[run.id] for run in group] for group in groups.values()])
     rows = [
-        _row(name, group, sums, problems)
+        _row(name, group, sums, problems, {run.id: lineage.seconds_before(project, specs[run.id]) for run in group})
         for name, group in zip(named, groups.values(), strict=True)
     ]  # fmt: skip
     rows = _judged(rows, sums, metric, first.select_by)
@@ -168,7 +170,13 @@ def _scored(runs: Sequence[Run], task: str, metric: str) -> tuple[dict[int, Sums
     return taken if shared else {}, problems
 
 
-def _row(name: tuple[str, str], runs: Sequence[Run], sums: dict[int, Sums], problems: dict[int, str]) -> Row:
+def _row(
+    name: tuple[str, str],
+    runs: Sequence[Run],
+    sums: dict[int, Sums],
+    problems: dict[int, str],
+    before: dict[int, float],
+) -> Row:
     told = [problems[run.id] for run in runs if run.id in problems]
     told += [
         f"Run {run.id} (seed {run.seed}) is {run.state}{f': {run.reason}' if run.reason else '.'}"
@@ -176,7 +184,7 @@ def _row(name: tuple[str, str], runs: Sequence[Run], sums: dict[int, Sums], prob
         if run.state in ("failed", "parked", "stopped")
     ]
     done = [run for run in runs if run.state == "finished"]
-    times = [run.seconds["total"] for run in done if run.seconds.get("total")]
+    times = [run.seconds["total"] + before[run.id] for run in done if run.seconds.get("total")]
     scores = {}
     for run in done:
         value = sums[run.id].value if run.id in sums else run.score(SPLIT)
@@ -191,6 +199,7 @@ def _row(name: tuple[str, str], runs: Sequence[Run], sums: dict[int, Sums], prob
         runs=tuple(runs),
         scores=scores,
         seconds=float(np.mean(times)) if times else None,
+        seconds_before=float(np.mean([before[run.id] for run in runs])),
         cost=measured,
         model_bytes=sizes[0] if sizes else None,
         problems=tuple(told),

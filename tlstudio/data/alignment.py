@@ -6,11 +6,9 @@ of one hand have the same outline, but never the same small things in the same p
 """
 
 import functools
-import io
 import math
-import warnings
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +16,12 @@ import numpy.typing as npt
 from tlstudio import places
 from tlstudio.api.errors import DataError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 Grey = npt.NDArray[np.float32]
+SAME = 0.5
+"""From this certainty on, two pictures are held to be one photograph."""
 FINE, MIDDLE, COARSE = 64, 32, 20  # pixels of the longer side
 _SCALES = (1.0, 0.95, 0.9, 0.85, 0.8)  # of one picture's side in the other
 _LEAST_AREA = 0.5
@@ -55,22 +58,15 @@ class _Start(NamedTuple):
 
 def thumbnail(place: str) -> Thumbnail:
     """Of the picture at ``place`` (:mod:`tlstudio.places`), as displayed. Raises ``DataError`` with a sentence."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    from tlstudio.data.checking import kinds
-    from tlstudio.data.decoding import to_rgb
+    from tlstudio.data import decoding
 
     content = places.read_bytes(place)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd EXIF data were judged when the file was imported
-            with Image.open(io.BytesIO(content), formats=kinds()) as image:
-                image.draft("L", (FINE, FINE))
-                image.load()
-                turned = ImageOps.exif_transpose(image)
-                grey = turned if turned.mode == "L" else to_rgb(turned).convert("L")
-    except Exception as error:
-        raise DataError(f"{places.printable(place)} cannot be read as a picture: {error}.") from error
+        grey = decoding.decoded(content, _grey, ("L", FINE))
+    except DataError as error:
+        raise DataError(f"{places.printable(place)} {error}") from error
     shrink = FINE / max(grey.size)
     size = (max(8, round(grey.width * shrink)), max(8, round(grey.height * shrink)))
     kernel = Image.Resampling.BILINEAR if shrink < 1 else Image.Resampling.BICUBIC
@@ -78,8 +74,14 @@ def thumbnail(place: str) -> Thumbnail:
     return Thumbnail(fine, _shrunk(fine, MIDDLE), _shrunk(fine, COARSE), max(grey.size))
 
 
+def _grey(image: "Image") -> "Image":
+    from tlstudio.data.decoding import to_rgb
+
+    return image if image.mode == "L" else to_rgb(image).convert("L")
+
+
 def same_picture(a: Thumbnail, b: Thumbnail) -> float:
-    """How sure it is that both are one photograph: 0 to 1; from 0.5 on they are held to be. About 5 ms."""
+    """How sure it is that both are one photograph: 0 to 1, see :data:`SAME`. About 5 ms."""
     best, agreed = None, _POOR
     for start in _starts(a, b):
         big, small = (b, a) if start.swapped else (a, b)

@@ -22,7 +22,7 @@ from tlstudio.api.errors import DataError
 from tlstudio.api.events import Event, Progress
 from tlstudio.control import Control
 from tlstudio.data.archive_readers import Damaged, Member, Odd, members
-from tlstudio.places import readable as printable
+from tlstudio.places import readable
 
 _ENDINGS = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 _BLOCK = 1 << 18
@@ -68,26 +68,26 @@ def unpack(
     then as it was.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{printable(folder)} cannot take the content of {archive.name}: it holds something already.")
+        raise DataError(f"{readable(folder)} cannot take the content of {archive.name}: it holds something already.")
     working = folder.with_name(f".{folder.name}.unpacking-{os.getpid()}")
     try:
         working.mkdir(parents=True)
         files, size, skipped = yield from _unpack(archive, working, control, limits or Limits())
         if not files:
-            reasons = " ".join(f"{printable(s.path)}: {s.reason}" for s in skipped[:3])
-            raise DataError(f"The archive {printable(archive)} holds no file that can be used. {reasons}".strip())
+            reasons = " ".join(f"{readable(s.path)}: {s.reason}" for s in skipped[:3])
+            raise DataError(f"The archive {readable(archive)} holds no file that can be used. {reasons}".strip())
         if folder.exists():
             folder.rmdir()
         working.rename(folder)
     except Damaged as error:
         raise DataError(
-            f"The archive {printable(archive)} cannot be unpacked: {error}. Nothing of it was kept; fetch it once more."
+            f"The archive {readable(archive)} cannot be unpacked: {error}. Nothing of it was kept; fetch it once more."
         ) from error
     except OSError as error:
         full = error.errno == errno.ENOSPC
         way = "Free some space and try again." if full else "Check the folder and your rights."
         reason = error.strerror or error
-        raise DataError(f"The archive {printable(archive)} could not be unpacked: {reason}. {way}") from error
+        raise DataError(f"The archive {readable(archive)} could not be unpacked: {reason}. {way}") from error
     finally:
         shutil.rmtree(working, ignore_errors=True)  # what was written here and nothing else
     return Unpacked(folder, _top(folder), files, size, skipped)
@@ -198,7 +198,7 @@ class _Budget:
             )
 
     def _give_up(self, why: str) -> None:
-        raise DataError(f"The archive {printable(self._archive)} is not unpacked: {why}. Nothing of it was kept.")
+        raise DataError(f"The archive {readable(self._archive)} is not unpacked: {why}. Nothing of it was kept.")
 
 
 def safe_parts(name: str) -> tuple[tuple[str, ...], str]:
@@ -238,5 +238,5 @@ def _top(folder: Path) -> Path:
 def _left_out(archive: Path, name: str, reason: str) -> Skipped:
     parts, unsafe = safe_parts(name)
     if unsafe:
-        return Skipped(archive, f"Its member '{printable(name)[:200]}' is left out. {reason}".replace("\0", "?"))
+        return Skipped(archive, f"Its member '{readable(name)[:200]}' is left out. {reason}".replace("\0", "?"))
     return Skipped(archive.joinpath(*parts), reason)

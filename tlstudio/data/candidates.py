@@ -1,4 +1,4 @@
-"""Which pictures could be near duplicates of one another, by their embeddings or by their pixels."""
+"""Which pictures could be near duplicates of one another, by their pixels."""
 
 from collections.abc import Callable, Iterable
 
@@ -13,31 +13,10 @@ Ask = Callable[[], None]
 """Called now and then; raises to stop."""
 _Rows = npt.NDArray[np.float32]
 
-_DIMENSIONS = 128
 _BLOCK = 64 << 20  # bytes of similarities that are in memory at a time
 _SIDE = 12  # pixels that are compared
 _KEPT = 36  # pixels of which parts are taken
 _PARTS = tuple((side, step * (_KEPT - side) // 2) for side in (32, 28) for step in range(3))  # of either direction
-
-
-def candidates_from_embeddings(
-    matrix: npt.NDArray[np.floating], k: int = 3, ask: Ask = lambda: None, mutual: bool = False
-) -> Pairs:
-    """The most similar first: of each row of ``matrix`` ``[N, D]`` the ``k`` others with the least angle to it.
-
-    ``mutual``: only those that name each other. 100,000 rows take about a minute on one core.
-    """
-    rows = np.asarray(matrix, dtype=np.float32)
-    if len(rows) < 2:
-        return np.zeros((0, 2), np.int64)
-    rows = rows - rows.mean(0, keepdims=True)
-    if rows.shape[1] > _DIMENSIONS and len(rows) > 4 * _DIMENSIONS:
-        # The directions in which they differ most: near duplicates are near in any of them.
-        sample = rows[:: max(1, len(rows) // 20_000)].astype(np.float64)
-        _, axes = np.linalg.eigh(sample.T @ sample)
-        rows = rows @ axes[:, -_DIMENSIONS:].astype(np.float32)
-    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return _most_similar(rows, lambda start, stop: rows[start:stop, None], 1, k, ask, mutual)
 
 
 def candidates_from_pixels(thumbnails: Iterable[Thumbnail | None], k: int = 4, ask: Ask = lambda: None) -> Pairs:
@@ -64,7 +43,7 @@ def candidates_from_pixels(thumbnails: Iterable[Thumbnail | None], k: int = 4, a
         return np.stack([_units(one) for part in small for one in (part, part[:, :, ::-1])], 1)
 
     versions = 2 * (1 + len(_PARTS) ** 2 // 2)
-    return np.array(there, np.int64)[_most_similar(whole, parts, versions, k, ask, False)].reshape(-1, 2)
+    return np.array(there, np.int64)[_most_similar(whole, parts, versions, k, ask)].reshape(-1, 2)
 
 
 def _units(pictures: _Rows) -> _Rows:
@@ -74,9 +53,7 @@ def _units(pictures: _Rows) -> _Rows:
     return unit
 
 
-def _most_similar(
-    rows: _Rows, queries: Callable[[int, int], _Rows], versions: int, k: int, ask: Ask, mutual: bool
-) -> Pairs:
+def _most_similar(rows: _Rows, queries: Callable[[int, int], _Rows], versions: int, k: int, ask: Ask) -> Pairs:
     """``queries(start, stop)``: of these rows all the versions that are compared, ``[B, V, D]``, each unit length."""
     count = len(rows)
     k = min(k, count - 1)
@@ -90,10 +67,10 @@ def _most_similar(
         likeness[np.arange(stop - start), np.arange(start, stop)] = -2
         best = np.argpartition(-likeness, k - 1, axis=1)[:, :k]
         near[start:stop], how[start:stop] = best, np.take_along_axis(likeness, best, 1)
-    return most_first(near, how, mutual)
+    return most_first(near, how)
 
 
-def most_first(near: npt.NDArray[np.int64], how: npt.NDArray[np.float32], mutual: bool) -> Pairs:
+def most_first(near: npt.NDArray[np.int64], how: npt.NDArray[np.float32]) -> Pairs:
     """``near`` ``[N, k]``: the neighbours of each; ``how``: their similarity. The pairs, the most similar first."""
     count, k = near.shape
     own = np.repeat(np.arange(count), k)
@@ -103,10 +80,6 @@ def most_first(near: npt.NDArray[np.int64], how: npt.NDArray[np.float32], mutual
     low, high, alike = low[order], high[order], alike[order]
     first = np.ones(len(low), bool)
     first[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
-    if mutual:
-        twice = np.zeros(len(low), bool)
-        twice[:-1] = ~first[1:]
-        first &= twice
     low, high, alike = low[first], high[first], alike[first]
     order = np.argsort(-alike, kind="stable")
     return np.stack([low[order], high[order]], 1)

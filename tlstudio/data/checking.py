@@ -1,13 +1,10 @@
-"""Reads one file completely and says what it is, or why it cannot be used. Pillow alone; runs in helper processes."""
+"""Reads a picture completely and says what it is, or why it cannot be used. Pillow alone; runs in helper processes."""
 
 import functools
-import hashlib
 import os
-import stat
-import warnings
 import zlib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from tlstudio.api.errors import DataError
 from tlstudio.api.modality import Facts
@@ -15,6 +12,7 @@ from tlstudio.api.modality import Facts
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+Made = TypeVar("Made")
 MAX_PIXELS = 178_956_970  # Pillow's own limit for what is more likely an attack than a picture
 MAX_BYTES = 1 << 29
 _KINDS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "TGA")
@@ -24,20 +22,6 @@ _MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGB
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
 _LOOKED_AT = 32  # pixels of either side that perceptual.py needs
-
-
-class Checked(NamedTuple):
-    """``reason`` is empty for a usable picture; otherwise a sentence, and the rest is 0.
-
-    ``sha256`` of the content, 32 bytes; width and height in pixels as displayed (after EXIF rotation).
-    """
-
-    sha256: bytes = b""
-    width: int = 0
-    height: int = 0
-    bytes: int = 0
-    mtime_ns: int = 0
-    reason: str = ""
 
 
 @functools.cache
@@ -53,42 +37,12 @@ def kinds() -> tuple[str, ...]:
     return tuple(kind for kind in _KINDS if kind in Image.OPEN)
 
 
-def check_files(paths: Sequence[str]) -> list[Checked]:
-    """Checks one file after the other; never raises for what is wrong with a file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd EXIF data and large sizes, which is judged here
-        return [check_file(path) for path in paths]
-
-
-def check_file(path: str) -> Checked:
-    """Reads the file once, hashes it and decodes its first frame far enough to notice that something is missing."""
-    try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            return Checked(reason="It is not an ordinary file.")
-        if status.st_size == 0:
-            return Checked(reason="The file is empty.")
-        if status.st_size > MAX_BYTES:
-            return Checked(reason=f"The file is larger than {MAX_BYTES >> 20} MB.")
-        with open(path, "rb") as stream:
-            content = stream.read()
-    except (OSError, ValueError) as error:
-        return Checked(reason=f"The file cannot be read: {getattr(error, 'strerror', None) or error}.")
-    try:
-        width, height = _decode(content, path, None)
-    except DataError as error:
-        return Checked(reason=str(error))
-    return Checked(hashlib.sha256(content).digest(), width, height, len(content), status.st_mtime_ns)
-
-
 def facts(content: bytes, name: str) -> Facts:
     """What a picture's content tells. Raises :class:`DataError` with a sentence where it cannot be used.
 
     ``meta``: the mode in which Pillow decodes it; the mean brightness and its standard deviation, 0 (black) to 1.
     """
-    seen: list[tuple[int | None, tuple[tuple[str, str], ...]]] = []
-    width, height = _decode(content, name, lambda image, mode, turn: seen.append(_look(image, mode, turn)))
-    ((fingerprint, meta),) = seen
+    width, height, (fingerprint, meta) = _decode(content, name, _look)
     return Facts(width, height, phash=fingerprint, meta=meta)
 
 
@@ -100,11 +54,10 @@ def _look(image: "Image", mode: str, orientation: int) -> tuple[int | None, tupl
     return fingerprint, (("mode", mode), ("brightness", f"{mean / 255:.3f}"), ("contrast", f"{spread / 255:.3f}"))
 
 
-def _decode(
-    content: bytes, path: str, look: "Callable[[Image, str, int], None] | None"
-) -> tuple[int, int]:  # fmt: skip
-    """Width and height as displayed. ``look`` is given the decoded picture, perhaps smaller and grey, with the mode
-    that it has in the file and its EXIF orientation. Raises :class:`DataError` with the reason why it is unusable.
+def _decode(content: bytes, name: str, look: "Callable[[Image, str, int], Made]") -> "tuple[int, int, Made]":
+    """Width and height as displayed, and what ``look`` says, which is given the decoded picture, perhaps smaller and
+    grey, with the mode that it has in the file and its EXIF orientation. Raises :class:`DataError` with the reason why
+    it is unusable.
     """
     import io
 
@@ -124,20 +77,18 @@ def _decode(
             orientation = 1 if image.format == "TIFF" else _orientation(image)
             if image.format in ("JPEG", "MPO"):
                 # An eighth of the size: every coefficient is still read, but next to no pixel is computed.
-                least = _LOOKED_AT if look else 1
-                image.draft("L", (max(least, width // 8), max(least, height // 8)))
+                image.draft("L", (max(_LOOKED_AT, width // 8), max(_LOOKED_AT, height // 8)))
             image.load()
             if image.format == "PNG" and not _intact_png(content):
                 raise DataError("The picture is damaged: its data do not match their checksum.")
-            if look:
-                look(image, mode, orientation)
-            return (height, width) if orientation >= 5 else (width, height)
+            seen = look(image, mode, orientation)
+            return (height, width, seen) if orientation >= 5 else (width, height, seen)
     except DataError:
         raise
     except Image.DecompressionBombError as error:
         raise DataError(f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels.") from error
     except UnidentifiedImageError as error:
-        raise DataError(_unidentified(content, path)) from error
+        raise DataError(_unidentified(content, name)) from error
     except MemoryError as error:
         raise DataError("There is not enough memory to decode the picture.") from error
     except Exception as error:
@@ -178,10 +129,10 @@ def _too_many_pixels(width: int, height: int) -> str:
     )
 
 
-def _unidentified(content: bytes, path: str) -> str:
+def _unidentified(content: bytes, name: str) -> str:
     if content.startswith(_SIGNATURES):
         return "The picture is damaged: its beginning cannot be read."
-    suffix = os.path.splitext(path)[1]
+    suffix = os.path.splitext(name)[1]
     return f"It is not a picture that can be read, although its name ends in {suffix}."
 
 

@@ -3,7 +3,8 @@
 import io
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tlstudio import places
 from tlstudio.api.backbone import Preprocessing
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     Pixels = npt.NDArray[np.uint8]
+
+Made = TypeVar("Made")
 
 
 def read_rgb(place: str | os.PathLike[str]) -> "Pixels":
@@ -34,6 +37,28 @@ def read_rgb(place: str | os.PathLike[str]) -> "Pixels":
 def rgb_of(content: bytes) -> "Pixels":
     """As :func:`read_rgb`. Raises :class:`DataError` with the rest of a sentence about it."""
     import numpy as np
+
+    return decoded(content, lambda image: np.asarray(to_rgb(image)))
+
+
+def thumbnail(content: bytes, size: int) -> "Pixels":
+    """RGB ``[H, W, 3]`` that fits into a square of ``size`` pixels. Raises :class:`DataError` likewise."""
+    import numpy as np
+
+    def small(image: "Image") -> "Pixels":
+        made = to_rgb(image)
+        made.thumbnail((size, size))
+        return np.asarray(made)
+
+    return decoded(content, small, ("RGB", size))
+
+
+def decoded(content: bytes, finish: "Callable[[Image], Made]", draft: tuple[str, int] | None = None) -> "Made":
+    """What ``finish`` makes of the picture as displayed. ``draft``: a mode, and the side of a square: the decoder may
+    give something near that mode, and smaller than the file's as long as it fills the square, which is quicker.
+
+    Raises :class:`DataError` with the rest of a sentence about it.
+    """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     from tlstudio.data.checking import kinds
@@ -42,30 +67,13 @@ def rgb_of(content: bytes) -> "Pixels":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd EXIF data and large sizes were judged when the file was imported
             with Image.open(io.BytesIO(content), formats=kinds()) as image:
+                if draft:
+                    mode, side = draft
+                    image.draft(mode, (side, side))
                 image.load()
-                return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
+                return finish(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
         raise DataError("is not a picture that can be read.") from error
-    except Exception as error:
-        raise DataError(f"cannot be read as a picture: {error}.") from error
-
-
-def thumbnail(content: bytes, size: int) -> "Pixels":
-    """RGB ``[H, W, 3]`` that fits into a square of ``size`` pixels. Raises :class:`DataError` likewise."""
-    import numpy as np
-    from PIL import Image, ImageOps
-
-    from tlstudio.data.checking import kinds
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=kinds()) as image:
-                image.draft("RGB", (size, size))
-                image.load()
-                small = to_rgb(ImageOps.exif_transpose(image))
-                small.thumbnail((size, size))
-                return np.asarray(small)
     except Exception as error:
         raise DataError(f"cannot be read as a picture: {error}.") from error
 

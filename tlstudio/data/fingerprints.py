@@ -19,28 +19,12 @@ _WORK = 400_000_000  # comparisons for how crowded it is around the candidates: 
 _FAR = 255
 
 
-def near_pairs(
-    phashes: Sequence[int | None], radius: int = 3, ask: Ask = lambda: None
-) -> tuple[Pairs, npt.NDArray[np.uint8]]:
-    """The pairs with at most ``radius`` different bits, and in how many each differs; ``None`` is near no other.
-
-    Of pictures with the same fingerprint the first stands for all: it is paired with each of them, and for them with
-    the others. Up to 20,000 different fingerprints it is exact. Of more, all pairs with at most 3 different bits are
-    found, and of those with more the ones that share a quarter of the fingerprint.
-    """
-    there, hashes = _known(phashes)
-    unique, first, which = np.unique(hashes, return_index=True, return_inverse=True)
-    pairs, distances = _near(unique, radius, ask)
-    again = np.setdiff1d(np.arange(len(hashes)), first)
-    equal = np.stack([first[which[again]], again], 1)
-    found = np.sort(there[np.concatenate([equal, first[pairs]])], axis=1).reshape(-1, 2)
-    return found, np.concatenate([np.zeros(len(again), np.uint8), distances])
-
-
 def nearest(phashes: Sequence[int | None], k: int, radius: int, ask: Ask = lambda: None) -> Pairs:
-    """Of each the ``k`` nearest with at most ``radius`` different bits, the nearest pairs first.
+    """Of each the ``k`` nearest with at most ``radius`` different bits, the nearest pairs first; ``None`` is near no
+    other.
 
-    Of more than 20,000: what :func:`near_pairs` finds.
+    Of more than 20,000: all pairs with at most 3 different bits, and of those with up to 7 the ones that share a
+    quarter of the fingerprint.
     """
     there, hashes = _known(phashes)
     count = len(hashes)
@@ -56,7 +40,7 @@ def nearest(phashes: Sequence[int | None], k: int, radius: int, ask: Ask = lambd
         distance[np.arange(len(rows)), rows] = _FAR
         best = np.argpartition(distance, k - 1, axis=1)[:, :k]
         near[rows], how[rows] = best, -np.take_along_axis(distance, best, 1).astype(np.float32)
-    pairs = most_first(near, how, False)
+    pairs = most_first(near, how)
     return there[pairs[_distance(hashes[pairs[:, 0]], hashes[pairs[:, 1]]) <= radius]].reshape(-1, 2)
 
 

@@ -21,7 +21,7 @@ from tlstudio.data.labels import Labelling
 from tlstudio.data.scanning import Scan, group_finder
 from tlstudio.data.sources import Source, open_source
 from tlstudio.data.splitting import SPLITS, SplitPlan, SplitResult, parse_plan, split
-from tlstudio.places import readable as printable
+from tlstudio.places import readable
 from tlstudio.project import EXCLUDED, DatasetInfo, Project
 from tlstudio.project.roots import missing_root
 from tlstudio.project.staging import CheckedFile, Staging
@@ -65,7 +65,7 @@ def import_job(
             Labelling(found.task, old.class_names if old is not None and found.task.id == "regression" else ()),
             group_finder(group_by, found.reader, found.path), time_by,
         )  # fmt: skip
-        staging.skip((printable(s.path), s.reason) for s in found.skipped)
+        staging.skip((readable(s.path), s.reason) for s in found.skipped)
         yield from scan.run(found.reader.read(found.path), control.raise_if_stopped)
         if time_by and not scan.timed:
             raise UsageError(f"'{time_by}' is no column of {found.path} that says when its samples were made.")

@@ -41,7 +41,7 @@ def given(
     for name in lacking:
         what = {"val": "validation", "test": "the test"}[name]
         said.append(
-            f"It has none for {what}, so {100 * set_aside:.4g} % of its training pictures were set aside, by chance "
+            f"It has none for {what}, so {100 * set_aside:.4g} % of its training samples were set aside, by chance "
             f"(seed {seed}) and alike in every class."
         )
     return said
@@ -65,7 +65,7 @@ def together(items: Sequence[SplitItem], clusters: Clusters) -> list[str]:
 
 def moved(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:
     """Files that are not in the split that the source gives them. ``splits`` is empty where it gave none."""
-    # A training picture that was set aside for a split that the source lacks is no surprise.
+    # A training sample that was set aside for a split that the source lacks is no surprise.
     there = {item.given for item in items}
     found = [
         i.path for i, name in zip(items, splits, strict=bool(splits)) if i.given and i.given != name and name in there
@@ -108,7 +108,7 @@ def leak_free(
     counts = Counter(splits)
     largest = int(clusters.sizes.argmax())
     size, parts = int(clusters.sizes[largest]), len(clusters.keys)
-    what = "groups or sets of copies" if any(item.group for item in items) else "different pictures"
+    what = "groups or sets of copies" if any(item.group for item in items) else "different samples"
     if parts < 3:
         return [
             f"There is no split without a leak: the {len(items)} files make up {parts} {what}, and three splits need "
@@ -129,7 +129,7 @@ def leak_free(
 
 
 def conflicts(items: Sequence[SplitItem], clusters: Clusters, classes: bool = True) -> list[str]:
-    """Pictures that are there more than once, with different labels."""
+    """Samples that are there more than once, with different labels."""
     if not classes or int(clusters.contents.sum()) == len(items):
         return []
     counts = Counter(item.sha256 for item in items if item.sha256)
@@ -145,8 +145,8 @@ def conflicts(items: Sequence[SplitItem], clusters: Clusters, classes: bool = Tr
     if not found:
         return []
     return [
-        f"{_count(len(found), 'picture')} carry more than one label, in exact copies: {some(sorted(found))}. Decide "
-        f"which label is right and delete the other copy."
+        f"{_count(len(found), 'sample')} {'carries' if len(found) == 1 else 'carry'} more than one label, in exact "
+        f"copies: {some(sorted(found))}. Decide which label is right and delete the other copy."
     ]
 
 
@@ -164,9 +164,9 @@ def gaps(items: Sequence[SplitItem], clusters: Clusters, splits: Sequence[str], 
         small = [label for label in labels if distinct[label] < 3 and held[label, "train"] == totals[label]]
         if small:
             said.append(
-                f"{_count(len(small), 'class')} with fewer than 3 different pictures or groups cannot be split and "
+                f"{_count(len(small), 'class')} with fewer than 3 different samples or groups cannot be split and "
                 f"stay in training, so that nothing tells how well they are recognised: "
-                f"{some(f'{label} ({distinct[label]})' for label in small)}. Add pictures of them."
+                f"{some(f'{label} ({distinct[label]})' for label in small)}. Add samples of them."
             )
         alone = set(small)
         for name, what in (("train", "training"), *_HELD_OUT):
@@ -175,10 +175,10 @@ def gaps(items: Sequence[SplitItem], clusters: Clusters, splits: Sequence[str], 
                 tail = "cannot be learned" if name == "train" else f"play no part in the {what} results"
                 few = [label for label in empty if distinct[label] < 3]
                 why = f" ({_count(len(few), 'class')} of them in fewer than 3 groups)" if few else ""
-                said.append(f"{_count(len(empty), 'class')} without {what} pictures {tail}{why}: {some(empty)}.")
+                said.append(f"{_count(len(empty), 'class')} without {what} samples {tail}{why}: {some(empty)}.")
     for name, what in _HELD_OUT:
         if name not in splits:
-            said.append(f"There are no {what} pictures at all. Add pictures before training.")
+            said.append(f"There are no {what} samples at all. Add samples before training.")
     return said
 
 

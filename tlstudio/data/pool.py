@@ -19,6 +19,7 @@ Say = Callable[[str], None]
 INLINE_BELOW = 500  # samples; starting helpers takes longer than checking so few
 _CHUNK_SECONDS = 0.05  # how long one helper is busy with one chunk: what a stop waits for
 _MOST_FILES = 256  # a chunk
+_PATIENCE_S = 5.0  # with a helper that is to end, and still reads a file
 _STARTS = 2  # that failed: more are not tried
 GUARD = "A script must begin its work under \"if __name__ == '__main__':\", since helpers read it, too."
 NO_HELPERS = (
@@ -119,10 +120,13 @@ def _one_by_one(
                 continue
             failed = 0
             while files:
-                raise_if_stopped()
                 sample = files.popleft()
                 try:
-                    result = executor.submit(_timed, factory, [sample]).result()[1][0]
+                    future = executor.submit(_timed, factory, [sample])
+                    while not future.done():
+                        raise_if_stopped()
+                        concurrent.futures.wait([future], timeout=0.1)
+                    result = future.result()[1][0]
                 except BrokenProcessPool:
                     yield [(sample.number, Seen(reason=_CRASHED))]
                     break
@@ -146,13 +150,26 @@ def _timed(factory: str, samples: list[Sample]) -> tuple[float, list[Seen]]:
 
 @contextlib.contextmanager
 def _executor(count: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    """What is under way when it ends may go on for ``_PATIENCE_S`` seconds; a helper that hangs is killed then."""
+    others = {child.pid for child in multiprocessing.active_children()}
+
+    def give_up() -> None:
+        for child in multiprocessing.active_children():
+            if child.pid not in others:
+                child.kill()
+
     executor = concurrent.futures.ProcessPoolExecutor(
         count, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
     )
     try:
         yield executor
     finally:
+        watch = threading.Timer(_PATIENCE_S, give_up)
+        watch.daemon = True
+        watch.start()
         executor.shutdown(wait=True, cancel_futures=True)
+        watch.cancel()
+        watch.join()
 
 
 def _end_with_parent() -> None:

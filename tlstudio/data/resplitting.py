@@ -1,6 +1,5 @@
 """New splits for a data set that is there already: as a new revision, so that nothing is lost."""
 
-import re
 import sys
 from array import array
 from collections.abc import Callable, Generator, Iterator
@@ -10,6 +9,7 @@ from tlstudio.api.errors import DataError, UsageError
 from tlstudio.api.events import Event, Message, Progress
 from tlstudio.control import Control
 from tlstudio.data.clusters import SplitItem
+from tlstudio.data.scanning import group_in, group_pattern
 from tlstudio.data.splitting import SplitResult, parse_plan, split
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def resplit(
     plan = parse_plan(splits)
     if splits.strip() == "folders":
         raise UsageError("The splits of the source are those of the first revision: go back to it instead.")
-    group_of = group_finder(group_by)
+    group_of = _group_finder(group_by)
     ids, items, values = array("q"), list[SplitItem](), list[str]()
     for item, columns in _items(project, dataset, {group_by, time_by} - {""}):
         if not len(ids) % _PAGE:
@@ -83,20 +83,16 @@ def resplit(
     return result, revision
 
 
-def group_finder(group_by: str) -> "Callable[[Item, dict[str, str]], str]":
+def _group_finder(group_by: str) -> "Callable[[Item, dict[str, str]], str]":
     """A function of an item and its columns to its group. Raises :class:`UsageError` for an unusable pattern."""
     if not group_by:
         return lambda item, columns: item.group
-    try:
-        pattern = re.compile(group_by)
-    except re.error as error:
-        raise UsageError(f"'{group_by}' is no pattern that can be used for grouping: {error}.") from error
+    pattern = group_pattern(group_by)
 
     def find(item: "Item", columns: dict[str, str]) -> str:
         if group_by in columns:
             return columns[group_by]
-        match = pattern.search(item.path) if pattern.groups == 1 else None
-        return (match.group(1) or "") if match else ""
+        return group_in(item.path, pattern) if pattern.groups == 1 else ""
 
     return find
 

@@ -13,7 +13,7 @@ from tlstudio.api.errors import DataError, UsageError
 from tlstudio.api.events import Event, Progress
 from tlstudio.data.keeper import Keeper
 from tlstudio.data.labels import Labelling
-from tlstudio.places import readable as printable
+from tlstudio.places import readable
 from tlstudio.project.staging import FoundFile, Staging
 
 _BATCH = 2000
@@ -30,21 +30,28 @@ def group_finder(group_by: str, reader: DatasetFormat, source: Path) -> GroupOf:
         return lambda path, given: given
     if isinstance(reader, GroupsByColumn) and reader.use_group_column(source, group_by):
         return lambda path, given: given
-    try:
-        pattern = re.compile(group_by)
-    except re.error as error:
-        raise UsageError(f"'{group_by}' is no pattern that can be used for grouping: {error}.") from error
+    pattern = group_pattern(group_by)
     if pattern.groups != 1:
         raise UsageError(
             f"'{group_by}' is neither a column of the table nor a pattern with exactly one group in parentheses, "
             f"such as _(\\w+)_ for what stands between two underscores of the file's path."
         )
 
-    def by_pattern(path: str, given: str) -> str:
-        match = pattern.search(path)
-        return (match.group(1) or "") if match else ""
+    return lambda path, given: group_in(path, pattern)
 
-    return by_pattern
+
+def group_pattern(group_by: str) -> re.Pattern[str]:
+    """Raises :class:`UsageError` where it is none."""
+    try:
+        return re.compile(group_by)
+    except re.error as error:
+        raise UsageError(f"'{group_by}' is no pattern that can be used for grouping: {error}.") from error
+
+
+def group_in(path: str, pattern: re.Pattern[str]) -> str:
+    """What the pattern's one group finds; empty where it finds nothing."""
+    match = pattern.search(path)
+    return (match.group(1) or "") if match else ""
 
 
 @dataclasses.dataclass
@@ -76,7 +83,7 @@ class Scan:
             for entry in entries:
                 shown, container = self._located(os.fspath(entry.path))
                 if isinstance(entry, Skipped):
-                    left_out.append((printable(shown), printable(entry.reason)))
+                    left_out.append((readable(shown), readable(entry.reason)))
                 else:
                     made = self._file(entry, shown, container, keeper)
                     if isinstance(made, FoundFile):
@@ -105,25 +112,25 @@ class Scan:
         try:
             label = self.labelling.value(item.label, lambda mask: self._mask(mask, keeper))
         except DataError as error:
-            return printable(path), printable(str(error))
-        if printable(path) != path or printable(label) != label or not _is_text(item.meta):
-            return printable(path), _UNDECODABLE
+            return readable(path), readable(str(error))
+        if readable(path) != path or readable(label) != label or not _is_text(item.meta):
+            return readable(path), _UNDECODABLE
         start, length = item.offset, item.length
         content = item.text.encode("utf-8", "backslashreplace") if item.text is not None else item.content
         if content is not None:
             if not content:
-                return printable(path), "It is empty."
+                return readable(path), "It is empty."
             container, start, length = keeper.keep(content)
         elif item.member and length:
             container = container or shown
         elif item.member:
-            return printable(path), "It is empty, or the source does not say where in the file it lies."
+            return readable(path), "It is empty, or the source does not say where in the file it lies."
         meta = json.dumps([list(pair) for pair in item.meta], ensure_ascii=False) if item.meta else ""
         when = dict(item.meta).get(self.time_by) or dict(item.meta).get("time", "") if self.time_by else ""
         self.timed = self.timed or bool(when)
         partner = self._partner(item.partner) if item.partner is not None else ""
         return FoundFile(
-            path, label, item.split, printable(group), container, start, length, meta, printable(partner), when
+            path, label, item.split, readable(group), container, start, length, meta, readable(partner), when
         )  # fmt: skip
 
     def _partner(self, path: Path) -> str:
@@ -168,4 +175,4 @@ class Scan:
 
 
 def _is_text(meta: tuple[tuple[str, str], ...]) -> bool:
-    return all(printable(text) == text for pair in meta for text in pair)
+    return all(readable(text) == text for pair in meta for text in pair)

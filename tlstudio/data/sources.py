@@ -22,7 +22,7 @@ from tlstudio.api.modality import ModalityDescriptor
 from tlstudio.api.options import parse_options
 from tlstudio.api.task import TaskDescriptor
 from tlstudio.control import Control
-from tlstudio.places import readable as printable
+from tlstudio.places import readable
 from tlstudio.project import DatasetInfo
 from tlstudio.project.staging import Staging
 from tlstudio.registry import Registry
@@ -72,8 +72,8 @@ def open_source(
     if descriptor is None or reader is None:
         raise _unrecognised(path)
     root = path if path.is_dir() else path.parent
-    if printable(root) != os.fspath(root):
-        raise DataError(f"The name of the folder {printable(root)} is not valid text (UTF-8). Rename it first.")
+    if readable(root) != os.fspath(root):
+        raise DataError(f"The name of the folder {readable(root)} is not valid text (UTF-8). Rename it first.")
     if isinstance(reader, Configurable):
         reader.configure(parse_options(descriptor.options, options), task or "auto")
     else:
@@ -96,7 +96,7 @@ def _path(control: Control, staging: Staging, source: str) -> Generator[Event, N
         return fetched
     path = Path(os.path.realpath(Path(source).expanduser()))
     if not path.exists():
-        raise DataError(f"There is nothing at {printable(source)}. Name a folder, a table such as CSV, or an archive.")
+        raise DataError(f"There is nothing at {readable(source)}. Name a folder, a table such as CSV, or an archive.")
     return path
 
 

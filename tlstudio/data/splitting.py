@@ -22,7 +22,7 @@ from tlstudio.data.timing import Times, share_by_time, times_of
 
 SPLITS = ("train", "val", "test")
 DEFAULT = (0.7, 0.15, 0.15)
-_SET_ASIDE = 0.15  # of the training pictures, for a split that the source lacks
+_SET_ASIDE = 0.15  # of the training samples, for a split that the source lacks
 _MOST_FOLDS = 100
 
 
@@ -218,10 +218,10 @@ def _fill(contents: Contents, clusters: Clusters, chosen: Numbers, plan: SplitPl
 
 
 def _set_aside(contents: Contents, clusters: Clusters, chosen: Numbers, seed: int) -> list[str]:
-    """Takes what the source lacks, val or test, from its training pictures; says which it lacked."""
+    """Takes what the source lacks, val or test, from its training samples; says which it lacked."""
     held = np.bincount(chosen, minlength=len(SPLITS))
     if not held[0]:
-        raise DataError("The source gives no training pictures. Name a folder train, or import it with shares instead.")
+        raise DataError("The source gives no training samples. Name a folder train, or import it with shares instead.")
     lacking = [number for number in (1, 2) if not held[number]]
     if lacking:
         training = np.flatnonzero(chosen == 0)

@@ -47,7 +47,7 @@ def decode(place: str) -> torch.Tensor:
 def _is_plain(data: bytes) -> bool:
     if data[:3] == b"\xff\xd8\xff":
         return True
-    if data[:8] != b"\x89PNG\r\n\x1a\n" or data[24] != 8 or data[25] not in _PNG_PLAIN:
+    if len(data) < 26 or data[:8] != b"\x89PNG\r\n\x1a\n" or data[24] != 8 or data[25] not in _PNG_PLAIN:
         return False
     header = data[: data.find(b"IDAT")]
     return b"tRNS" not in header and b"acTL" not in header

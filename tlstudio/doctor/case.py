@@ -28,6 +28,7 @@ _FACTS = ("mode", "brightness", "contrast", "peak", "silent", "clipped", "encodi
 class Case:
     """``records``: the items that runs read, in the order of their ids; every position below counts in it.
     ``excluded``: those that the user has set aside. ``skipped``: sentences about what was not looked at.
+    ``likeness``: figures of the comparison with another data set.
     """
 
     project: Project
@@ -39,6 +40,7 @@ class Case:
     control: Control
     cache: DoctorCache
     skipped: list[str] = dataclasses.field(default_factory=list)
+    likeness: dict[str, Any] | None = None
 
     @classmethod
     def open(cls, project: Project, registry: Registry, dataset: str, control: Control, cache: DoctorCache) -> "Case":

@@ -1,7 +1,7 @@
 """What the doctor says: findings with the items that they are about."""
 
 from collections.abc import Iterable
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 Severity = Literal["problem", "warning", "note"]
 
@@ -29,7 +29,8 @@ class Finding(TypedDict):
 
 class Report(TypedDict):
     """``pairs``: ids of items that are near duplicates. ``skipped``: sentences about what was not looked at, and why.
-    ``healthy``: nothing but notes was found.
+    ``healthy``: nothing but notes was found. ``likeness``: to the data set ``against``, where one was named:
+    ``dataset``, ``revision``, ``auc`` with ``low`` and ``high``, ``mmd``, ``p``.
     """
 
     dataset: str
@@ -46,6 +47,7 @@ class Report(TypedDict):
     findings: list[Finding]
     pairs: list[list[int]]
     skipped: list[str]
+    likeness: dict[str, Any] | None
     seconds: float
 
 

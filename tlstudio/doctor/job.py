@@ -107,6 +107,7 @@ def examine(
         "findings": findings,
         "pairs": [[case.records[a].id, case.records[b].id] for a, b in pairs.tolist()],
         "skipped": case.skipped,
+        "likeness": case.likeness,
         "seconds": round(time.monotonic() - began, 3),
     }
 

@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tlstudio.api.events import Event, Progress
-from tlstudio.data import duplicates
+from tlstudio.data.alignment import SAME
+from tlstudio.data.candidates import candidates_from_pixels
+from tlstudio.data.fingerprints import nearest
 from tlstudio.doctor import odd_texts
 from tlstudio.doctor.bonds import Pairs
 from tlstudio.doctor.case import Case
@@ -14,7 +16,8 @@ from tlstudio.doctor.features import Features, Neighbours
 from tlstudio.doctor.likeness import Likeness
 
 NONE: Pairs = np.empty((0, 2), np.int64)
-_NEAREST = 3  # neighbours of each picture that are looked at
+_NEAREST = 3  # neighbours of each picture that are looked at, by fingerprints and by features
+_RADIUS = 20  # of 63 bits: candidates are verified, so that more may be asked for
 _BY_PIXELS_UP_TO = 2_000  # pictures, all parts of which are compared with all others
 _FRUITLESS = 2_000  # candidates in a row, the likeliest first, without a find: the rest is given up
 _CHUNK = 250
@@ -56,12 +59,12 @@ def _candidates(
     text = "Looking for near duplicates"
     yield Progress(done=0, total=0, unit=case.several, text=text)
     stop = case.control.raise_if_stopped
-    lists = [alone[duplicates.candidates_from_hashes([case.records[p].phash for p in alone], ask=stop)]]
+    lists = [alone[nearest([case.records[p].phash for p in alone], _NEAREST, _RADIUS, stop)]]
     if features is not None and neighbours is not None:
         lists.append(_by_features(features, neighbours))
     if features is not None and len(alone) <= _BY_PIXELS_UP_TO:
         shown = [likeness.thumbnail(p) for p in alone.tolist()]
-        lists.append(alone[duplicates.candidates_from_pixels(shown, ask=stop)])
+        lists.append(alone[candidates_from_pixels(shown, ask=stop)])
     known = set(alone.tolist())
     rank: dict[tuple[int, int], int] = {}
     for listed in lists:
@@ -89,7 +92,7 @@ def _verified(case: Case, candidates: list[tuple[int, int]], likeness: Likeness)
     fruitless = 0
     try:
         for done, pair in enumerate(candidates, 1):
-            same = likeness.of(*pair) >= duplicates.SAME
+            same = likeness.of(*pair) >= SAME
             fruitless = 0 if same else fruitless + 1
             if same:
                 found.append(pair)

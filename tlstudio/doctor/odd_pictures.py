@@ -8,7 +8,7 @@ from tlstudio.doctor.case import Case
 from tlstudio.doctor.confident import robust_z
 from tlstudio.doctor.findings import Finding, finding
 
-_FACTOR = 16.0  # in pixels, against the median picture
+_FACTOR = 16.0  # between the number of pixels and that of the median picture
 _NARROW = 4.0  # longer side to shorter
 _FEW = 0.2  # share of the pictures, up to which they are exceptions
 _BLACK, _WHITE = 0.04, 0.97  # mean brightness

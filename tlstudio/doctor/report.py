@@ -46,18 +46,18 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _finding(finding: Finding) -> Iterator[str]:
-    yield f" {_MARKS[finding['severity']]}  {printable(finding['sentence'])}"
+    yield f" {_MARKS[finding['severity']]}  {_one_line(finding['sentence'])}"
     if finding["advice"]:
-        yield f"     {printable(finding['advice'])}"
+        yield f"     {_one_line(finding['advice'])}"
     for item in finding["items"][:SHOWN]:
         name = item["path"] or item["label"]
         label = f" ({item['label']})" if item["path"] and item["label"] else ""
-        yield printable(f"       {name}{label}{': ' if item['note'] else ''}{item['note']}")
+        yield _one_line(f"       {name}{label}{': ' if item['note'] else ''}{item['note']}")
     if (more := len(finding["items"]) - SHOWN) > 0:
         yield f"       and {more:,} more"
 
 
-def printable(text: str) -> str:
+def _one_line(text: str) -> str:
     """On one line, whatever a file is called."""
     kept = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return kept.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -55,8 +55,10 @@ def between_datasets(
     if result is None:
         case.skipped.append(f"{name} or this data set has too few items to compare the two.")
         return []
+    case.likeness = {"dataset": name, "revision": case.project.dataset(name).revision, "auc": result.auc,
+                     "low": result.low, "high": result.high, "mmd": result.mmd, "p": result.p}  # fmt: skip
     mine = result.positions < len(features.positions)
-    part = Shift(result.auc, result.low, result.high, result.scores[mine], result.positions[mine])
+    part = result._replace(scores=result.scores[mine], positions=result.positions[mine])
     listed = _most_unlike(case, features.positions[part.positions], part, "", reverse=True)
     sentence = f"This data set and {name}: {_figures(result)}; 0.5 would be no difference, 1 no likeness."
     if result.auc > APART:
@@ -71,7 +73,8 @@ def between_datasets(
 def _figures(result: Shift) -> str:
     return (
         f"a classifier between them reaches an area under the curve of {result.auc:.2f} (95 % interval "
-        f"{result.low:.2f} to {result.high:.2f})"
+        f"{result.low:.2f} to {result.high:.2f}), their squared mean discrepancy (MMD²) is {result.mmd:.3f} "
+        f"(p {result.p:.2g})"
     )
 
 

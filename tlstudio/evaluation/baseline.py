@@ -16,8 +16,8 @@ def outputs_of(
     """What it is called, and what it answers, in the shape of ``outputs``; ``None`` where nothing is known of the
     training split. ``train_items``: in the training split; without it labels are taken to be as frequent as here.
 
-    Classes: the most frequent one. Labels: each that at least half of the items carry, all equally sure of their
-    prior. Numbers: the mean. Pixels: the most frequent class, which tends to be the background.
+    Classes: the most frequent one. Labels: those that at least half of the items carry. Of either it is as sure as
+    they are frequent. Numbers: the mean. Pixels: the most frequent class, which tends to be the background.
     """
     counts = np.array(info.class_counts, np.float64)
     known = len(counts) == outputs.shape[-1] and counts.sum() > 0

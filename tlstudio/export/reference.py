@@ -27,6 +27,7 @@ _WORK = 1000.0  # multiply-adds in 1e9 of one pass over them; beyond this, large
 _NUMBERS = 2e7  # answers that are kept; where every pixel has one, they make for fewer pictures
 _FEWEST = 8
 _BATCH = 4
+_ASTRAY = "The model itself gives numbers that are not finite: its training went astray. Nothing was exported."
 
 
 class Material:
@@ -50,20 +51,24 @@ class Material:
         self, control: Control, card: ModelCard, inputs_file: Path
     ) -> Generator[Event, None, tuple[list[str], Reference]]:
         """Which samples could be read, and what the model says of them; ``inputs_file`` gets the inputs that both the
-        model and the exported file are given. Raises ``DataError`` where none can be read.
+        model and the exported file are given. Raises ``DataError`` where none can be read, ``ExportError`` where the
+        model answers with what is no number.
         """
         from tlstudio.prediction.torch_model import TorchPredictor
         from tlstudio.training.evaluating import PIXEL_BATCH
-        from tlstudio.training.predict import predict_files
+        from tlstudio.training.predict import NotNumbers, predict_files
 
         loaded, subject = self._loaded, self._subject
-        from_files, kept = yield from predict_files(
-            loaded.model,
-            self.samples.paths,
-            subject,
-            control=control,
-            batch_size=PIXEL_BATCH if subject.pixels else 32,
-        )
+        try:
+            from_files, kept = yield from predict_files(
+                loaded.model,
+                self.samples.paths,
+                subject,
+                control=control,
+                batch_size=PIXEL_BATCH if subject.pixels else 32,
+            )
+        except NotNumbers as error:
+            raise ExportError(_ASTRAY) from error
         if not kept:
             nouns = subject.modality.noun[1]
             raise DataError(
@@ -90,10 +95,8 @@ class Material:
             percent=self._metric.percent,
             noun=subject.modality.noun,
         )
-        if not (np.isfinite(from_files).all() and np.isfinite(reference.from_inputs).all()):
-            raise ExportError(
-                "The model itself gives numbers that are not finite: its training went astray. Nothing was exported."
-            )
+        if not np.isfinite(reference.from_inputs).all():
+            raise ExportError(_ASTRAY)
         return samples.paths, reference
 
     @property

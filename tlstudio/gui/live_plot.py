@@ -77,7 +77,7 @@ class LivePlot(QWidget):
         self._split.addWidget(loss_card)
         self._split.addWidget(self._metric_card)
         self._split.setSizes([10_000, 10_000])
-        self.metric_chart.marks_at = 0.07
+        self.metric_chart.marks.height = 0.07
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._split)

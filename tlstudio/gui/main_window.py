@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QByteArray, Slot
+from PySide6.QtCore import QByteArray, QSize, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
@@ -22,6 +22,9 @@ from tlstudio.gui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
     from tlstudio.gui.pages.start import StartPage
+
+_USUAL = QSize(1440, 900)
+_FRAME = QSize(2, 40)  # what a window manager puts around it
 
 
 class MainWindow(QMainWindow):
@@ -167,7 +170,7 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         geometry = QByteArray.fromBase64(self.session.settings.geometry.encode())
         if geometry.isEmpty() or not self.restoreGeometry(geometry):
-            self.resize(1440, 900)
+            self.resize(_USUAL.boundedTo(self.screen().availableSize() - _FRAME))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):

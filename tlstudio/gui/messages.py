@@ -22,6 +22,7 @@ class MessagePanel(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._tone = ""
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 16, 24, 0)
         column.setSpacing(8)
@@ -43,9 +44,11 @@ class MessagePanel(QWidget):
         column.addWidget(self.details)
         self.setVisible(False)
         session.message.connect(self.show_message)
+        session.project_changed.connect(self._on_project_changed)
 
     @Slot(str, str, str)
     def show_message(self, tone: str, text: str, details: str = "") -> None:
+        self._tone = tone
         self.banner.set(text, tone, "Details" if details else "")
         self.details.setPlainText(details)
         self.details.setVisible(False)
@@ -54,6 +57,12 @@ class MessagePanel(QWidget):
     @Slot()
     def dismiss(self) -> None:
         self.setVisible(False)
+
+    @Slot()
+    def _on_project_changed(self) -> None:
+        """What went well belongs to the project that was open; what did not stands until it was read."""
+        if self._tone == "ok":
+            self.dismiss()
 
     @Slot()
     def _toggle_details(self) -> None:

@@ -1,4 +1,6 @@
-"""Numbers and durations as people read them."""
+"""Numbers and durations as people read and write them."""
+
+import re
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -23,3 +25,17 @@ def percent(part: float, whole: float) -> str:
 def listed(words: list[str]) -> str:
     """``3``, ``3 and 5``, ``3, 5 and 7``."""
     return " and ".join(part for part in (", ".join(words[:-1]), words[-1] if words else "") if part)
+
+
+def numbers(text: str, most: int) -> list[int]:
+    """``0, 1, 2`` or ``0-4``, each once, at most one more than ``most``; empty where the text means none."""
+    found: list[int] = []
+    for part in re.split(r"[,;\s]+", text.strip()):
+        hit = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part)
+        if hit is None:
+            return []
+        first, last = int(hit[1]), int(hit[2] or hit[1])
+        if last < first or last - first >= most:
+            return []
+        found += range(first, last + 1)
+    return list(dict.fromkeys(found))[: most + 1]

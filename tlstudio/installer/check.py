@@ -60,7 +60,7 @@ def main(answer: str, thorough: list[str]) -> None:
     registry = Registry.discover(safe_mode=False)
     found = []
     for plugin in registry.plugins:
-        problems = [(p.sentence, p.traceback) for p in registry.problems if p.plugin == plugin.name]
+        problems = [(p.sentence, p.traceback) for p in registry.problems if p.plugin == plugin.name and p.serious]
         if plugin.name in thorough:
             problems += _load_factories(registry, plugin.contributions)
         found.append(

@@ -2,11 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlstudio import places
-from tlstudio.api.backbone import Preprocessing
 from tlstudio.api.errors import DataError, ExportError, UsageError
 from tlstudio.api.exporter import ModelCard, Predictor
 from tlstudio.api.modality import Modality
@@ -63,13 +61,3 @@ def answers_to(predictor: Predictor, inputs: "npt.NDArray[Any]") -> "npt.NDArray
 
     ask = getattr(predictor, "logits_of_inputs", None) or predictor.logits_of_pixels  # type: ignore[attr-defined]
     return np.asarray(ask(inputs), np.float32)
-
-
-def read_pixels(pictures: Sequence[Path], preprocessing: Preprocessing) -> "npt.NDArray[np.uint8]":
-    """uint8 ``[N, 3, crop, crop]`` RGB, N at least 1. Raises ``DataError`` for a file that is no usable picture."""
-    import numpy as np
-
-    from tlstudio.data.decoding import preprocess, read_rgb
-
-    squares = [preprocess(read_rgb(picture), preprocessing) for picture in pictures]
-    return np.ascontiguousarray(np.stack(squares).transpose(0, 3, 1, 2))

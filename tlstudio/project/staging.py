@@ -118,6 +118,7 @@ class Staging:
         return forgotten
 
     def leave_known_content(self, contents: Iterable[bytes]) -> int:
+        """Likewise, by SHA-256 (32 bytes each), once the files are checked."""
         forgotten = 0
         with self._batch() as connection:
             connection.execute("CREATE INDEX IF NOT EXISTS files_by_content ON files (sha256)")
@@ -134,6 +135,7 @@ class Staging:
             yield file.id, file.path
 
     def to_check(self, size: int) -> Iterator[ToCheck]:
+        """As :meth:`pending`, with all that is needed to read the files."""
         last = 0
         query = "SELECT id, path, container, start, length, label FROM files WHERE id > ? ORDER BY id LIMIT ?"
         while page := self._connection.execute(query, (last, size)).fetchall():
@@ -141,6 +143,7 @@ class Staging:
             last = page[-1][0]
 
     def checked(self, files: Iterable[tuple[int, CheckedFile]]) -> None:
+        """Notes what checking has told of files, by id; an empty label leaves that of the source."""
         query = (
             "UPDATE files SET sha256 = ?, width = ?, height = ?, bytes = ?, mtime_ns = ?, caption = ?, phash = ?,"
             " facts = ?, label = CASE WHEN ?9 = '' THEN label ELSE ?9 END WHERE id = ?10"

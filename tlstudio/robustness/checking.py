@@ -38,8 +38,8 @@ def checks(result: Mapping[str, Any], classes: int) -> list[dict[str, Any]]:
                 other = result[name]["accuracy"]
                 found.append(_check(
                     name, other >= own - _SLACK,
-                    f"At ε = {result[name]['eps']:g}/255 {words} leaves {_percent(other)} recognised, the strongest "
-                    f"attack on the model itself {_percent(own)}; it must be the stronger one.",
+                    f"At ε = {result[name]['eps']:g}/255 {words} leaves {_percent(other)} recognised, attacks on "
+                    f"the model itself {_percent(own)}; these must be the stronger ones.",
                 ))  # fmt: skip
     return found
 
@@ -54,8 +54,13 @@ def sentences(result: Mapping[str, Any]) -> list[str]:
         first, last = strongest[0], strongest[-1]
         at = [f"{_percent(row['accuracy'])} at ε = {row['eps']:g}/255" for row in (first, last)[: len(strongest)]]
         said.append(
-            f"Of {result['n']} pictures {_percent(clean)} are recognised as they are; under the strongest attack "
-            f"{' and '.join(at)}."
+            f"Of {result['n']} pictures {_percent(clean)} are recognised as they are; under "
+            f"{'all attacks' if 'together' in result else 'the strongest attack'} {' and '.join(at)}."
+        )
+    if "l2" in result:
+        said.append(
+            f"Where a picture as a whole may be moved by {result['l2']['eps']:g} (L2, pixels from 0 to 1), "
+            f"{_percent(result['l2']['accuracy'])} are recognised."
         )
     if result["corruptions"]:
         left = {name: sum(row["accuracy"] for row in rows) / len(rows) for name, rows in result["corruptions"].items()}
@@ -68,7 +73,9 @@ def sentences(result: Mapping[str, Any]) -> list[str]:
 
 
 def _strongest(result: Mapping[str, Any]) -> list[dict[str, float]]:
-    """At each ε the attack that leaves least."""
+    """At each ε what all attacks together leave; where that was not measured, the attack that leaves least."""
+    if "together" in result:
+        return list(result["together"])
     rows = list(result["attacks"].values())
     return [min(at, key=lambda row: row["accuracy"]) for at in zip(*rows, strict=True)] if rows else []
 

@@ -20,17 +20,17 @@ from tlstudio.robustness import attacks, checking
 from tlstudio.robustness.attacks import InPixels
 from tlstudio.robustness.corruptions import CORRUPTIONS, SEVERITIES
 from tlstudio.seeding import derive, generator
-from tlstudio.training import restore
+from tlstudio.training import devices, restore
 from tlstudio.training.predict import unreadable
 from tlstudio.training.reading import make_reading
-from tlstudio.training.runtime import chosen_device
 from tlstudio.training.sides import take
 from tlstudio.training.spec import RuntimePreferences
 
 FILE = "robustness.json"
-ATTACKS = ("fgsm", "pgd", "apgd")
+ATTACKS = ("fgsm", "pgd", "apgd", "apgd-dlr")
 EPSILONS = (1.0, 2.0, 4.0, 8.0)  # of 255
 _HUGE = 128.0  # of 255: nothing of a picture is safe
+_DLR_CLASSES = 3  # at least
 _BATCH = 25
 Attack = Callable[[nn.Module, torch.Tensor, torch.Tensor, float, torch.Generator], torch.Tensor]
 Rows = list[dict[str, float]]
@@ -48,14 +48,17 @@ def robustness_job(
     corruptions: bool = True,
     surrogate: int = 0,
     seed: int = 0,
+    l2: float = 0.5,
 ) -> Generator[Event, None, dict[str, Any]]:
     """Accuracy over ε (in 255ths, L∞), and over six corruptions at five severities; written to the run's folder.
+    ``together`` in what is returned: pictures that stand every attack.
 
     ``samples``: so many of the split, drawn by ``seed``, 0: all. ``steps`` of PGD and APGD. ``surrogate``: another run
-    on whose model attacks are made, too, to be tried on this one. Raises ``UsageError`` where the task or the modality
+    on whose model attacks are made, too, to be tried on this one. ``l2``: how far PGD may move a picture in all, as the
+    length of the change of its pixels in [0, 1]; 0: not measured. Raises ``UsageError`` where the task or the modality
     has no such attacks, ``DataError`` where there is nothing to attack.
     """
-    _refuse(split, names, epsilons)
+    _refuse(split, names, epsilons, l2)
     with Project.open(project) as opened:
         registry = Registry.discover()
         loaded = restore.load_model(opened, registry, run)
@@ -69,7 +72,7 @@ def robustness_job(
         part = manifest.splits[split]
         order = sorted(range(len(part.paths)), key=lambda p: derive(seed, "robustness", part.hashes[p]))
         part = take(part, sorted(order[:samples] if samples else order))
-        device = chosen_device(RuntimePreferences())
+        device, _ = devices.find(RuntimePreferences().device)
         network = _in_pixels(loaded, device)
         other = _in_pixels(restore.load_model(opened, registry, surrogate), device) if surrogate else None
         folder = opened.run(run).dir
@@ -83,8 +86,12 @@ def robustness_job(
                 batches.append((pixels, targets[torch.tensor(batch.positions)].to(device)))
     if not batches:
         raise DataError(f"There is no picture in the {split} split that could be attacked.")
-    bench = _Bench(network, batches, seed, control, len(names) * len(epsilons) + 30 * corruptions + 3)
-    found = yield from bench.measure(names, [eps / 255 for eps in epsilons], steps, corruptions, other)
+    classes, left_out = len(subject.info.class_names), []
+    if classes < _DLR_CLASSES and "apgd-dlr" in names:
+        names = [name for name in names if name != "apgd-dlr"]
+        left_out = ["APGD-DLR compares the first class with the third, and was left out: there are only two."]
+    bench = _Bench(network, batches, seed, control, len(names) * len(epsilons) + 30 * corruptions + 4)
+    found = yield from bench.measure(names, [eps / 255 for eps in epsilons], steps, corruptions, other, l2)
     result = {
         "schema_version": 1,
         "run": run,
@@ -96,8 +103,8 @@ def robustness_job(
         "surrogate": surrogate,
         **found,
     }
-    result["checks"] = checking.checks(result, len(subject.info.class_names))
-    result["sentences"] = checking.sentences(result)
+    result["checks"] = checking.checks(result, classes)
+    result["sentences"] = [*checking.sentences(result), *left_out]
     _write(folder / FILE, result)
     return result
 
@@ -116,20 +123,35 @@ class _Bench:
         self._done, self._total = 0, parts * len(batches)
 
     def measure(
-        self, names: Sequence[str], epsilons: Sequence[float], steps: int, corruptions: bool, other: nn.Module | None
+        self,
+        names: Sequence[str],
+        epsilons: Sequence[float],
+        steps: int,
+        corruptions: bool,
+        other: nn.Module | None,
+        l2: float,
     ) -> Generator[Event, None, dict[str, Any]]:
         clean = yield from self._standing("Pictures as they are", lambda n, x, y, e, g: x, 0.0, None)
         found: dict[str, Any] = {"clean": self._row(clean), "attacks": {}, "corruptions": {}}
+        together = [clean] * len(epsilons)
         for name in names:
             attack, rows, standing = _attack(name, steps), [], clean
-            for eps in epsilons:  # what fell within a smaller ball falls within a larger one
+            for place, eps in enumerate(epsilons):  # what fell within a smaller ball falls within a larger one
                 title = f"{name.upper()}, ε = {255 * eps:g}/255"
                 standing = yield from self._standing(title, attack, eps, standing)
                 rows.append({"eps": 255 * eps, **self._row(standing)})
+                together[place] = [a & b for a, b in zip(together[place], standing, strict=True)]
             found["attacks"][name] = rows
             if name == "pgd":
                 huge = yield from self._standing("PGD without bounds", attack, _HUGE / 255, standing)
                 found["huge"] = {"eps": _HUGE, **self._row(huge)}
+                if l2:
+                    standing = yield from self._standing("PGD, L2", _attack("pgd-l2", steps), l2, clean)
+                    found["l2"] = {"eps": l2, **self._row(standing)}
+        if len(names) > 1:
+            found["together"] = [
+                {"eps": 255 * eps, **self._row(standing)} for eps, standing in zip(epsilons, together, strict=True)
+            ]
         middle = sorted(epsilons)[len(epsilons) // 2] if epsilons else 0.0
         if names:
             standing = yield from self._standing("Noise", lambda n, x, y, e, g: attacks.noise(x, e, g), middle, clean)
@@ -187,9 +209,11 @@ def _attack(name: str, steps: int, on: nn.Module | None = None) -> Attack:
         network = on or network
         if name == "fgsm":
             return attacks.fgsm(network, x, y, eps)
-        if name == "pgd":
-            return attacks.pgd(network, x, y, eps, steps=steps, generator=random)
-        return attacks.apgd(network, x, y, eps, steps=steps, generator=random)
+        if name in ("pgd", "pgd-l2"):
+            norm: attacks.Norm = "linf" if name == "pgd" else "l2"
+            return attacks.pgd(network, x, y, eps, steps=steps, norm=norm, generator=random, fool=True)
+        loss = attacks.dlr if name == "apgd-dlr" else attacks.cross_entropy
+        return attacks.apgd(network, x, y, eps, steps=steps, generator=random, loss=loss, fool=True)
 
     return run
 
@@ -201,11 +225,13 @@ def _in_pixels(loaded: restore.LoadedModel, device: torch.device) -> InPixels:
     return network
 
 
-def _refuse(split: str, names: Sequence[str], epsilons: Sequence[float]) -> None:
+def _refuse(split: str, names: Sequence[str], epsilons: Sequence[float], l2: float) -> None:
     if split not in SPLITS:
         raise UsageError(f"There is no split '{split}'. There are: {', '.join(SPLITS)}.")
     if unknown := [name for name in names if name not in ATTACKS]:
         raise UsageError(f"There is no attack '{unknown[0]}'. There are: {', '.join(ATTACKS)}.")
+    if not 0 <= l2 < float("inf"):
+        raise UsageError("How far a picture may be moved in L2 is a number from 0 on; 0 leaves it out.")
     if list(epsilons) != sorted(set(epsilons)) or any(not 0 < eps <= 255 for eps in epsilons):
         raise UsageError("The values of ε are given in 255ths, from small to large, each above 0 and at most 255.")
 

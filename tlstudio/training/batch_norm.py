@@ -29,8 +29,10 @@ def freeze_all_but(model: nn.Module, trainable: set[str], policy: BatchNorm) -> 
 def set_training_modes(model: nn.Module, policy: BatchNorm) -> None:
     """Train mode where something learns; eval mode for every part whose parameters are all frozen.
 
-    So the dropout, stochastic depth and running statistics of a frozen backbone stand still. Batch norm beside
-    learning layers follows ``policy``: ``stats`` and ``train`` move its statistics, ``frozen`` does not. Where nothing
+    So the dropout, stochastic depth and running statistics of a frozen backbone stand still. Batch norm that learns, or
+    stands behind a layer that learns, follows ``policy``: ``stats`` and ``train`` move its statistics, ``frozen`` does
+    not. In a network whose first stage is frozen, that stage's stands still even where it is not a part of its own
+    (``conv1`` and ``bn1`` of a ResNet). Where nothing
     learns at all, a phase of forward passes alone, every batch norm follows the policy, and all else is in eval mode.
     """
     if not any(parameter.requires_grad for parameter in model.parameters()):
@@ -44,11 +46,20 @@ def set_training_modes(model: nn.Module, policy: BatchNorm) -> None:
 
 def _set_modes(model: nn.Module, policy: BatchNorm) -> None:
     model.training = True
-    for child in model.children():
+    children = list(model.children())
+    for place, child in enumerate(children):
         own = list(child.parameters())
         if isinstance(child, _BatchNorm):
-            child.train(policy != "frozen")
+            child.train(policy != "frozen" and _learns_here(children, place))
         elif own and not any(parameter.requires_grad for parameter in own):
             child.eval()
         else:
             _set_modes(child, policy)
+
+
+def _learns_here(children: list[nn.Module], place: int) -> bool:
+    """Whether the batch norm at ``place`` learns, or the layer before it (where there is none, the one behind it)."""
+    around = [*reversed(children[:place]), *children[place + 1 :]]
+    layers = (list(module.parameters()) for module in around if not isinstance(module, _BatchNorm))
+    beside = next((parameters for parameters in layers if parameters), [])
+    return not beside or any(parameter.requires_grad for parameter in [*children[place].parameters(), *beside])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from tlstudio import locks, paths
 from tlstudio.api.events import Event, Waiting
 from tlstudio.control import Control
-from tlstudio.training import runtime
+from tlstudio.training import devices
 from tlstudio.training.holding import hold
 from tlstudio.training.spec import RunSpec
 
@@ -49,12 +49,12 @@ class DeviceLock:
 @contextmanager
 def device_lock(spec: RunSpec) -> Iterator[DeviceLock]:
     """To be waited for inside; not taken where the run is to train beside others."""
-    device = runtime.chosen_device(spec.runtime)
+    device, _ = devices.find(spec.runtime.device)
     name = re.sub(r"[^a-z0-9]+", "-", str(device).lower())
     path = paths.cache_dir() / "devices" / f"{name}.lock"
     lock = DeviceLock(
         None if spec.runtime.beside else locks.FileLock(path),
-        runtime.device_name(device),
+        devices.title(device),
         {"run": spec.run, "project": spec.project},
     )
     try:

@@ -5,8 +5,6 @@ from collections.abc import Generator
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
 from tlstudio import weights as weight_store
 from tlstudio.api.backbone import BackboneDescriptor
@@ -15,10 +13,8 @@ from tlstudio.api.events import Event
 from tlstudio.control import Control
 from tlstudio.project import SPLITS, Project
 from tlstudio.registry import Registry
-from tlstudio.training import runtime, subject
-from tlstudio.training.caching import feature_cache
-from tlstudio.training.modules import average_frames
-from tlstudio.training.predict import compute_features
+from tlstudio.training import frozen, subject
+from tlstudio.training.sides import joined
 from tlstudio.training.spec import RuntimePreferences
 
 _SEED = 0  # of weights that are random
@@ -95,42 +91,23 @@ def embed(
     manifest = project.manifest(dataset)
     choice = choose(registry, manifest.modality, backbone, weights, project)
     descriptor = choice.backbone
-    torch.manual_seed(_SEED)
-    network: nn.Module = descriptor.load()()
     resolved = yield from weight_store.ensure(descriptor, choice.weights, control)
-    weight_store.load_into(network, descriptor, resolved)
     what = subject.of_manifest(manifest, registry, descriptor, resolved.preprocessing)
     if what.pixels:  # one vector for the whole picture
         parameters = what.make_modality().parameters([])
         what = dataclasses.replace(what, parameters=parameters, task=registry.task("classification"))
-    if "frames" in what.parameters:
-        average_frames(network, int(what.parameters["frames"]))
-    size = runtime.sizes(what.example(1), descriptor)
-    chosen = runtime.choose(
-        RuntimePreferences(),
-        network,
-        example=what.example,
-        crop=size.crop,
-        gflops=size.gflops,
-        training=False,
-        name=descriptor.id,
-    )
-    chosen.place(network)
     folder = project.path / "cache" / "features"
-    cache = feature_cache(folder, descriptor, resolved.sha256, what, chosen.precision, _SEED)
-    paths = [path for name in SPLITS for path in manifest.splits[name].paths]
-    hashes = [sha256 for name in SPLITS for sha256 in manifest.splits[name].hashes]
-    yield from compute_features(network, paths, hashes, what, cache, chosen, control)
-    kept = [position for position, sha256 in enumerate(hashes) if sha256 in cache]
-    ids = [item_id for name in SPLITS for item_id in manifest.splits[name].item_ids]
-    values = [value for name in SPLITS for value in manifest.splits[name].values]
+    network = frozen.load(descriptor, resolved, what, RuntimePreferences(), folder, _SEED)
+    everything = joined([manifest.splits[name] for name in SPLITS])
     splits = [name for name in SPLITS for _ in manifest.splits[name].paths]
+    yield from network.compute([everything], control)
+    features, kept = network.rows(everything)
     return Embedding(
-        item_ids=[ids[p] for p in kept],
-        matrix=cache.get([hashes[p] for p in kept]).numpy(),
-        values=[values[p] for p in kept],
+        item_ids=[everything.item_ids[p] for p in kept],
+        matrix=features.numpy(),
+        values=[everything.values[p] for p in kept],
         splits=[splits[p] for p in kept],
-        paths=[paths[p] for p in kept],
+        paths=[everything.paths[p] for p in kept],
         backbone=descriptor.id,
         weights=resolved.id,
     )

@@ -13,10 +13,10 @@ from tlstudio.api.events import Event
 from tlstudio.control import Control
 from tlstudio.data.loading import SampleBatch
 from tlstudio.project import SplitData
-from tlstudio.training.predict import predict_samples
+from tlstudio.training.predict import NotNumbers, predict_samples
 from tlstudio.training.reading import confusions, make_reading
 from tlstudio.training.runtime import Runtime
-from tlstudio.training.scores import Scores
+from tlstudio.training.scores import Scores, check_width
 from tlstudio.training.sides import Side
 from tlstudio.training.subject import Subject
 
@@ -50,6 +50,7 @@ def outputs_of_split(
 
     def reduce(outputs: torch.Tensor, batch: SampleBatch) -> torch.Tensor:
         assert batch.masks is not None
+        check_width(outputs, objective)
         masks = batch.masks.to(outputs.device).long()
         losses.append(objective.plain_loss(outputs, masks) * len(masks))
         return confusions(outputs, masks)
@@ -70,11 +71,13 @@ def outputs_of_split(
 
 
 def outputs_of_features(model: nn.Module, features: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Outputs of a ``Classifier``'s head on cached features ``[N, D]``."""
+    """Outputs of a ``Classifier``'s head on cached features ``[N, D]``. Raises ``NotNumbers``."""
     head: nn.Module = model.head  # type: ignore[assignment]  # promised by Method.predictor for feature streams
     head.eval()
     with torch.inference_mode():
         rows: torch.Tensor = head(features.to(device)).float().cpu()
+    if not torch.isfinite(rows).all():
+        raise NotNumbers("The head answers with what is no number (NaN or infinite); train with a lower learning rate.")
     return rows
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from tlstudio.api.events import Event
+from tlstudio.api.events import Event, Message
 from tlstudio.control import Control, Parked
 from tlstudio.evaluation import columns, evaluate_predictions, save_predictions, write_results
 from tlstudio.registry import Registry
@@ -16,6 +16,18 @@ from tlstudio.training.material import Material
 from tlstudio.training.preparation import Prepared
 from tlstudio.training.progress import Best
 from tlstudio.training.spec import RunSpec
+
+
+def collapsed(found: Collected, label: str) -> bool:
+    """Whether the answers to all samples (of classes and labels their probabilities) are the same, though what is true
+    of them is not. ``label``: what a label of the task is called. Not for pixels.
+    """
+    outputs, targets = found.outputs, found.targets
+    if outputs.ndim != 2 or len(outputs) < 2 or bool((targets == targets[0]).all()):
+        return False
+    outputs = outputs.softmax(1) if label == "class" else outputs.sigmoid() if label == "labels" else outputs
+    spread = outputs.amax(0) - outputs.amin(0)
+    return bool((spread <= 1e-6 * outputs.abs().amax(0).clamp(min=1e-6)).all())
 
 
 class Finish:
@@ -67,6 +79,12 @@ class Finish:
             found = yield from self._unless_parked(
                 outputs_of_split(model, split, run.subject, run.manifest.root, run.runtime, batch_size=32)
             )
+        if name == "val" and collapsed(found, run.subject.task.label):
+            text = (
+                f"The model gives the same answer for all validation {run.subject.modality.noun[1]}: it tells nothing "
+                "apart, and training has most likely diverged. Train again with a lower learning rate."
+            )
+            yield Message(level="warning", text=text)
         outputs_, targets_ = found.outputs.numpy(), found.targets.numpy()
         item_ids = [split.item_ids[position] for position in found.kept]
         task, info = run.subject.task, run.subject.info

@@ -20,6 +20,7 @@ from tlstudio.training.averaging import WeightAverage
 from tlstudio.training.batch_norm import set_training_modes
 from tlstudio.training.evaluating import Rank, Validate
 from tlstudio.training.optimizers import NamedOptimizer
+from tlstudio.training.predict import NotNumbers
 from tlstudio.training.progress import Best, Clock, Place
 from tlstudio.training.runtime import Runtime
 from tlstudio.training.sources import Source, Streams
@@ -215,7 +216,10 @@ class PhaseLoop:
         if place.hits is not None:
             shown["train_accuracy"] = place.hits / place.seen
         with self.as_validated():
-            values = yield from self._values()
+            try:
+                values = yield from self._values()
+            except NotNumbers as error:
+                raise Diverged("what the model answers on the validation split is no number any more") from error
             if values is not None:
                 self._clock.epoch += 1
                 shown |= values

@@ -17,7 +17,8 @@ from tlstudio.data.features import FeatureCache
 from tlstudio.data.views import View
 from tlstudio.project import SplitData
 from tlstudio.training.caching import feature_cache
-from tlstudio.training.predict import compute_features, view_features
+from tlstudio.training.frozen import Frozen
+from tlstudio.training.predict import check_read, view_features
 from tlstudio.training.preparation import Prepared, on_features
 from tlstudio.training.reading import strata_of
 from tlstudio.training.sides import Side, parts_of
@@ -78,22 +79,21 @@ class Material:
         wanted = [name for name in splits if named(name, data) not in self.features]
         if not wanted:
             return
-        cache = self._cache(backbone, side)
-        noun = side.subject.modality.noun[1]
-        paths = [path for name in wanted for path in side.manifest.splits[name].paths]
-        hashes = [sha256 for name in wanted for sha256 in side.manifest.splits[name].hashes]
-        missing = len(cache.missing(hashes))
-        if not missing:
-            text = f"The features of all {len(hashes):,} {noun} were found in the cache"
-            yield Progress(done=len(hashes), total=len(hashes), unit=noun, text=text)
+        network = Frozen(backbone, side.subject, self._cache(backbone, side), run.runtime)
         started = time.perf_counter()
-        yield from compute_features(backbone, paths, hashes, side.subject, cache, run.runtime, self._control)
-        self.images, self.seconds = missing, time.perf_counter() - started
+        self.images = yield from network.compute([side.manifest.splits[name] for name in wanted], self._control)
+        self.seconds = time.perf_counter() - started
+        if not self.images:
+            count = sum(len(side.manifest.splits[name].paths) for name in wanted)
+            noun = side.subject.modality.noun[1]
+            text = f"The features of all {count:,} {noun} were found in the cache"
+            yield Progress(done=count, total=count, unit=noun, text=text)
         for name in wanted:
             split = side.manifest.splits[name]
-            kept = [i for i, sha256 in enumerate(split.hashes) if sha256 in cache]
+            rows, kept = network.rows(split)
+            check_read(kept, split.paths, side.subject.modality.noun[1])
             targets = side.subject.targets_of(split)[torch.tensor(kept, dtype=torch.int64)]
-            self.features[named(name, data)] = (cache.get([split.hashes[i] for i in kept]), targets)
+            self.features[named(name, data)] = rows, targets
             self.kept[named(name, data)] = kept
 
     def _need_views(self, stream: Stream) -> Generator[Event, None, tuple[torch.Tensor, ...]]:

@@ -16,10 +16,9 @@ from tlstudio.control import Control
 from tlstudio.project import Project
 from tlstudio.registry import Registry
 from tlstudio.run_inputs import RUN
-from tlstudio.training import restore, runtime, subject
-from tlstudio.training.caching import feature_cache
-from tlstudio.training.modules import Classifier, StandardizedLinear, average_frames
-from tlstudio.training.predict import compute_features
+from tlstudio.training import frozen, restore, subject
+from tlstudio.training.modules import Classifier, StandardizedLinear
+from tlstudio.training.predict import check_read
 from tlstudio.training.sides import Side
 from tlstudio.training.spec import RunSpec
 from tlstudio.weights.hashing import remembered_sha256
@@ -68,14 +67,9 @@ def finished(project: Project, registry: Registry, number: int) -> FinishedRun:
     loaded, run = restore.load_model(project, registry, number), project.run(number)
     start: nn.Module | None = None
     if isinstance(getattr(loaded.model, "backbone", None), nn.Module):
-        torch.manual_seed(loaded.spec.seed)
-        backbone: nn.Module = loaded.descriptor.load()()
         resolved = weights.resolve(loaded.descriptor, loaded.spec.weights, project=project)
-        weights.load_into(backbone, loaded.descriptor, resolved)
-        if "frames" in loaded.subject.parameters:
-            average_frames(backbone, int(loaded.subject.parameters["frames"]))
         start = copy.deepcopy(loaded.model)
-        start.backbone = backbone
+        start.backbone = frozen.pretrained(loaded.descriptor, resolved, loaded.subject, loaded.spec.seed)
         start.eval()
     return FinishedRun(
         run=number,
@@ -131,11 +125,8 @@ def _of_backbone(
     """With the best linear head on its frozen features, fitted now."""
     name, _, weights_id = spec.teacher.partition(":")
     descriptor = registry.backbone(name)
-    torch.manual_seed(spec.seed)
-    backbone: nn.Module = descriptor.load()()
     resolved = weights.resolve(descriptor, weights_id, project=project)
     resolved = yield from weights.ensure(descriptor, resolved, control)
-    weights.load_into(backbone, descriptor, resolved)
     what = subject.of_manifest(target.manifest, registry, descriptor, resolved.preprocessing)
     objective = what.make_objective({})
     if not objective.solvable:
@@ -143,30 +134,22 @@ def _of_backbone(
             f"A backbone with a fitted head can be no teacher for {what.task.title.lower()}: there is no best linear "
             "head. Name a finished run instead."
         )
-    if "frames" in what.parameters:
-        average_frames(backbone, int(what.parameters["frames"]))
-    size = runtime.sizes(what.example(1), descriptor)
-    chosen = runtime.choose(
-        spec.runtime, backbone, example=what.example, crop=size.crop, gflops=size.gflops, training=False,
-        name=descriptor.id,
-    )  # fmt: skip
-    chosen.place(backbone)
     folder = project.path / "cache" / "features"
-    cache = feature_cache(folder, descriptor, resolved.sha256, what, chosen.precision, spec.seed)
+    backbone = frozen.load(descriptor, resolved, what, spec.runtime, folder, spec.seed)
     rows: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-    for split in ("train", "val"):
-        data = target.manifest.splits[split]
-        yield from compute_features(backbone, data.paths, data.hashes, what, cache, chosen, control)
-        kept = [p for p, sha256 in enumerate(data.hashes) if sha256 in cache]
-        targets = what.targets_of(data)[torch.tensor(kept, dtype=torch.int64)]
-        rows[split] = cache.get([data.hashes[p] for p in kept]), targets
+    for name in ("train", "val"):
+        split = target.manifest.splits[name]
+        yield from backbone.compute([split], control)
+        features, kept = backbone.rows(split)
+        check_read(kept, split.paths, what.modality.noun[1])
+        rows[name] = features, what.targets_of(split)[torch.tensor(kept, dtype=torch.int64)]
     head = objective.head(descriptor.feature_dim)
     assert isinstance(head, StandardizedLinear)
     for _ in objective.solve(head, SolveData(train=rows["train"], val=rows["val"], seed=spec.seed), 0.0, "natural"):
         control.raise_if_leaving()
     return Teacher(
         title=f"{descriptor.id} with a fitted head",
-        module=Classifier(backbone, head),
+        module=Classifier(backbone.network, head),
         descriptor=descriptor,
         preprocessing=resolved.preprocessing,
     )

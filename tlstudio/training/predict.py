@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from tlstudio.api.errors import TrainingError
 from tlstudio.api.events import Event, Message, Progress
 from tlstudio.control import Control
 from tlstudio.data.features import FeatureCache
@@ -20,6 +21,10 @@ from tlstudio.training.runtime import Runtime
 from tlstudio.training.subject import Subject
 
 Reduce = Callable[[torch.Tensor, SampleBatch], torch.Tensor]
+
+
+class NotNumbers(TrainingError):
+    """What a network says, or its loss, is NaN or infinite: nothing that is computed of it means anything."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +65,39 @@ def predict_samples(
     """Yields progress; returns outputs float32 ``[N, ...]`` and the positions of the samples that could be read.
 
     ``reduce`` makes less of the outputs of a batch, before they are kept. Without a ``runtime`` it computes in float32
-    where the model lies. Raises ``StoppedByUser`` when asked to stop, ``Parked`` when asked to park.
+    where the model lies. Raises ``StoppedByUser`` when asked to stop, ``Parked`` when asked to park, ``NotNumbers``,
+    and ``TrainingError`` where none of ``places`` can be read.
     """
+    outputs, kept = yield from _outputs(model, places, subject, reading, control, batch_size, runtime, reduce)
+    check_read(kept, places, subject.modality.noun[1])
+    return outputs, kept
+
+
+def predict_files(
+    model: nn.Module,
+    places: Sequence[str],
+    subject: Subject,
+    *,
+    control: Control | None = None,
+    batch_size: int = 32,
+    runtime: Runtime | None = None,
+) -> Generator[Event, None, tuple[np.ndarray, list[int]]]:
+    """:func:`predict_samples` of files that nobody knows the targets of; perhaps none of them can be read."""
+    samples = subject.make_samples()
+    reading = Reading(samples.decode, samples.transform("none", False))
+    return (yield from _outputs(model, places, subject, reading, control, batch_size, runtime))
+
+
+def _outputs(
+    model: nn.Module,
+    places: Sequence[str],
+    subject: Subject,
+    reading: Reading,
+    control: Control | None,
+    batch_size: int,
+    runtime: Runtime | None,
+    reduce: Reduce | None = None,
+) -> Generator[Event, None, tuple[np.ndarray, list[int]]]:
     machine = Machine.of(runtime, model)
     normalize = subject.make_samples().normalizer(machine.device, machine.memory_format)
     loader = SampleLoader(
@@ -77,29 +113,11 @@ def predict_samples(
         yield from unreadable(batch, places)
         if batch.positions:
             found = machine.forward(model, normalize(batch.inputs))
+            _check_numbers(found, batch, places, "The model answers")
             outputs.append(reduce(found, batch).cpu() if reduce else found.cpu())
             kept += batch.positions
         yield from meter.advance(len(batch.positions) + len(batch.failures))
     return torch.cat(outputs).numpy() if outputs else np.empty((0, 0), np.float32), kept
-
-
-def predict_files(
-    model: nn.Module,
-    places: Sequence[str],
-    subject: Subject,
-    *,
-    control: Control | None = None,
-    batch_size: int = 32,
-    runtime: Runtime | None = None,
-) -> Generator[Event, None, tuple[np.ndarray, list[int]]]:
-    """:func:`predict_samples` of files that nobody knows the targets of."""
-    samples = subject.make_samples()
-    reading = Reading(samples.decode, samples.transform("none", False))
-    return (
-        yield from predict_samples(
-            model, places, subject, reading, control=control, batch_size=batch_size, runtime=runtime
-        )
-    )
 
 
 def compute_features(
@@ -118,7 +136,7 @@ def compute_features(
     ``view``: not of the samples themselves, but of altered copies of them (whose key the cache must have).
 
     A batch is computed whole where it lacks anything, since a sum may depend in its last bit on what else is in its
-    batch: features are the same however often the pass was interrupted.
+    batch: features are the same however often the pass was interrupted. Raises ``NotNumbers``.
     """
     starts = sorted({position - position % batch_size for position in cache.missing(hashes)})
     if not starts:
@@ -148,6 +166,7 @@ def compute_features(
         yield from unreadable(batch, wanted)
         if batch.positions:
             rows = machine.forward(backbone, normalize(batch.inputs)).cpu()
+            _check_numbers(rows, batch, wanted, "The backbone answers")
             names = [hashes[needed[position]] for position in batch.positions]
             fresh = cache.missing(names)
             cache.add([names[i] for i in fresh], rows[fresh])
@@ -174,6 +193,25 @@ def view_features(
         yield from compute_features(backbone, places, hashes, subject, cache, runtime, control, view=view)
         rows.append(cache.get(hashes))
     return tuple(rows)
+
+
+def _check_numbers(found: torch.Tensor, batch: SampleBatch, places: Sequence[str], what: str) -> None:
+    finite = torch.isfinite(found.reshape(len(found), -1)).all(1)
+    if not finite.all():
+        place = places[batch.positions[int(finite.logical_not().nonzero()[0])]]
+        raise NotNumbers(
+            f"{what} {printable(place)} with what is no number (NaN or infinite). Its weights are damaged or too large "
+            "to compute with: choose other weights, or train with a lower learning rate."
+        )
+
+
+def check_read(kept: Sequence[int], places: Sequence[str], noun: str) -> None:
+    """Raises ``TrainingError`` where there are ``places``, and none of them could be read."""
+    if places and not kept:
+        raise TrainingError(
+            f"None of {len(places):,} {noun} can be read any more, such as {printable(places[0])}. Is the drive still "
+            "connected? Bring them back and resume the run, or import the data again."
+        )
 
 
 def unreadable(batch: SampleBatch, places: Sequence[str]) -> Generator[Event, None, None]:

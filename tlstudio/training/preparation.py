@@ -15,10 +15,11 @@ from tlstudio.api.phases import UNLABELLED, Data, Phase
 from tlstudio.control import Control
 from tlstudio.project import Manifest, Project
 from tlstudio.registry import Registry
-from tlstudio.training import models, runtime, sides, subject, tensors
+from tlstudio.training import models, promises, runtime, sides, subject, tensors
 from tlstudio.training.modules import average_frames
 from tlstudio.training.sides import Side
 from tlstudio.training.spec import RunSpec
+from tlstudio.weights import heads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,7 @@ def prepare(
         teacher=teacher,
         runs=tuple(models.finished(project, registry, number) for number in spec.runs),
         pretrained=resolved.id != weights.NONE,
+        source_head=heads.layer(descriptor, resolved, spec.method) if method_descriptor.source_classes else None,
         unlabelled=len(manifest.splits[UNLABELLED].paths) if UNLABELLED in manifest.splits else 0,
     )
     torch.default_generator.set_state(drawn)  # as if nobody else had been built meanwhile
@@ -101,7 +103,10 @@ def prepare(
         yield Message(text=note)
     method: Method = method_descriptor.load()()
     model = method.build(context)
+    promises.check_module(spec.method, model, "build")
     phases = method.phases(context)
+    promises.check_phases(spec.method, method, model, phases, what.modality, found)
+    promises.check_module(spec.method, method.predictor(), "predictor")
     initial = tensors.digests(model)
     chosen = _runtime(spec, descriptor, what, context, phases, saved_runtime)
     deterministic = spec.runtime.deterministic

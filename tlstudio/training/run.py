@@ -5,14 +5,12 @@ nothing had happened: data order, augmentation and every random number are funct
 checkpoint holds all the rest.
 """
 
-import shutil
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from tlstudio.api.errors import TrainingError
 from tlstudio.api.events import Event, Message, PhaseStarted, Resumed
@@ -21,12 +19,13 @@ from tlstudio.control import Control, Parked
 from tlstudio.project import Project
 from tlstudio.registry import Registry
 from tlstudio.seeding import derive, seed_step
-from tlstudio.training import checkpoint_files, restore, tensors
+from tlstudio.training import checkpoint_files, judging, parking, restore, tensors
 from tlstudio.training.answers import Answers
+from tlstudio.training.backing_off import WayBack, careful, way_back
 from tlstudio.training.device_lock import device_lock
-from tlstudio.training.evaluating import Rank, Validate, rank_by, validator
 from tlstudio.training.finishing import Finish
 from tlstudio.training.holding import hold
+from tlstudio.training.judging import Judgement
 from tlstudio.training.keeping import Course, Keeper
 from tlstudio.training.loop import Diverged, PhaseLoop, steps_per_epoch
 from tlstudio.training.material import Material
@@ -39,9 +38,6 @@ from tlstudio.training.spec import RunSpec
 from tlstudio.training.stepping import OutOfMemoryInUpdate
 from tlstudio.training.tools import RunTools
 
-NOTHING = "-"  # what a phase predicts of which nothing is validated and kept
-_BACK_OFFS = 2  # after a divergence
-_BACK_OFF = 0.1  # factor on the learning rate, each time
 _WORTH_SAVING = 1 / 3  # of the usual time between checkpoints: the end of a phase is saved already then
 
 
@@ -59,34 +55,12 @@ def train(control: Control, run_dir: str, registry: Registry | None = None) -> G
                 return (yield from run.finish())
         except Parked as parked:
             needed = parked.needed_bytes or (run.needed if parked.kind == "disk-full" else 0)
-            return _parked(folder, spec, parked.reason, parked.kind, needed)
+            return parking.result(folder, spec, parked, needed)
         except OSError as error:
             if not checkpoint_files.is_disk_full(error):
                 raise
-            free, needed = shutil.disk_usage(folder).free, max(run.needed, checkpoint_files.RESERVE_BYTES)
-            reason = (
-                f"The disk is full: {error.filename or 'a file of the project'} could not be written. "
-                f"{free / 1e6:,.1f} MB are free, and the run needs about {needed / 1e6:,.0f} MB. What its last "
-                "checkpoint holds is intact. Make room, and resume it."
-            )
-            return _parked(folder, spec, reason, "disk-full", needed)
-
-
-def _parked(folder: Path, spec: RunSpec, reason: str, kind: str, needed_bytes: int) -> dict[str, Any]:
-    checkpoint_files.give_up_reserve(folder)
-    found, _ = checkpoint_files.newest(folder)
-    result: dict[str, Any] = {"run": spec.run, "status": "parked", "reason": reason, "reason_kind": kind}
-    if needed_bytes:
-        result["needed_bytes"] = needed_bytes
-    result["step"] = found.state["clock"]["step"] if found else 0
-    if (folder / restore.MODEL_FILE).exists():
-        result["model"] = str(folder / restore.MODEL_FILE)
-    return result
-
-
-def _measure(phase: Phase) -> tuple[str, str, str]:
-    """What is looked at, and how: the best of two phases can be compared where this is equal."""
-    return phase.predicts, phase.validate_on, phase.criterion
+            full = parking.of_full_disk(folder, error, run.needed)
+            return parking.result(folder, spec, full, full.needed_bytes)
 
 
 class _Run:
@@ -125,22 +99,12 @@ class _Run:
         if found:
             Finish.forget(self._folder)
             self._keeper.put_back(found)
-        else:
-            for problem in [*self._scores["target"].problems, *self._little_room()]:
-                yield Message(level="warning", text=problem)
-
-    def _little_room(self) -> list[str]:
-        model = tensors.size_bytes(tensors.named_tensors(self._run.model).values())
+            return
         # Up to three checkpoints with the optimizer's state and averages, and the best model.
-        self.needed = (2 if self._material.features_only else 14) * model
-        free = shutil.disk_usage(self._folder).free
-        if free >= self.needed:
-            return []
-        return [
-            f"The disk that holds the project has {free / 1e6:,.0f} MB free, and this run may need "
-            f"{self.needed / 1e6:,.0f} MB for its checkpoints. When the disk is full it parks, to go on once there is "
-            "room."
-        ]
+        copies = 2 if self._material.features_only else 14
+        self.needed = copies * tensors.size_bytes(tensors.named_tensors(self._run.model).values())
+        for problem in [*self._scores["target"].problems, *parking.little_room(self._folder, self.needed)]:
+            yield Message(level="warning", text=problem)
 
     # --- the phases ------------------------------------------------------------------------------------------
 
@@ -151,10 +115,13 @@ class _Run:
             if self._control.stop_requested and course.best.state and course.publishable:
                 break
             phase = self._run.phases[course.index]
+            way: WayBack | None = None
             try:
                 yield from self._phase(phase)
             except (Diverged, OutOfMemoryInUpdate) as trouble:
-                yield from self._back_off(phase, trouble)
+                way = way_back(course, self._keeper.saver, phase, trouble, self._run.runtime.device_name)
+            if way:  # not above: while it is handled, the exception keeps the network in memory
+                yield from self._back_off(way)
                 continue
             if self._control.stop_requested:
                 break
@@ -185,9 +152,9 @@ class _Run:
             data = self._material.solve_data()
             yield from solve(run, phase, data, self._scores["target"], course.clock, course.best, self._control)
             return
-        validate, rank, keeps = self._judgement(phase)
         if phase.compute:
-            yield from compute(run, phase, self._tools, course.clock, course.best, self._control, validate, rank, keeps)
+            judged = self._judgement(phase)
+            yield from compute(run, phase, self._tools, course.clock, course.best, self._control, *judged)
             return
         if on_features(phase) and hasattr(run.method, "begin_features"):
             run.method.begin_features(phase, self._material.solve_data())
@@ -196,7 +163,8 @@ class _Run:
         course.loop = loop = self._make_loop(phase, sources)
         if pending:
             loop.put_back(pending[0]["loop"], pending[1])
-        yield from self._settle(loop)
+        if careful(loop, course):  # saved at once, so that an interruption does not forget it
+            yield from self._keeper.save(now=True)
         yield from loop.run()
         if not tensors.finite(loop.optimizer.parameters):
             raise Diverged("a weight is no longer a number")
@@ -210,37 +178,15 @@ class _Run:
             course.publishable = not phase.predicts
             return
         before = phases[course.index - 1]
-        if course.best.state and before.predicts != NOTHING:
-            self._predicted(before).load_state_dict(course.best.state)
-        if _measure(before) != _measure(phase):
+        if course.best.state and before.predicts != judging.NOTHING:
+            judging.predicted(self._run, before).load_state_dict(course.best.state)
+        if judging.measure(before) != judging.measure(phase):
             course.best = Best()
             course.publishable = not phase.predicts
 
-    def _predicted(self, phase: Phase) -> nn.Module:
-        """The part of the model that a phase is about."""
-        return self._run.model.get_submodule(phase.predicts) if phase.predicts else self._run.method.predictor()
-
-    def _judgement(self, phase: Phase) -> tuple[Validate, Rank, Callable[[], nn.Module] | None]:
-        """How a phase is validated, how its epochs are ranked, and what is kept of the best."""
-        run, side = self._run, self._run.sides[phase.validate_on]
-        own = getattr(run.method, "validate", None)
-        plain: Validate | None = None
-        if not (phase.predicts and (phase.criterion or phase.predicts == NOTHING)):
-            usual = on_features(phase) and not phase.predicts and phase.validate_on == "target"
-            plain = validator(
-                lambda: self._predicted(phase),
-                side,
-                self._material.features.get("val") if usual else None,
-                run.runtime,
-                self._scores[phase.validate_on],
-            )
-
-        def validate() -> Generator[Event, None, dict[str, float]]:
-            values = (yield from plain()) if plain else {}
-            return {**values, **((yield from own(phase, self._tools)) if own else {})}
-
-        keeps = None if phase.predicts == NOTHING else lambda: self._predicted(phase)
-        return validate, rank_by(self._scores[phase.validate_on], phase.criterion), keeps
+    def _judgement(self, phase: Phase) -> Judgement:
+        features = self._material.features.get("val")
+        return judging.judge(self._run, phase, self._scores[phase.validate_on], self._tools, features)
 
     def _make_loop(self, phase: Phase, sources: dict[str, Any]) -> PhaseLoop:
         run = self._run
@@ -278,47 +224,16 @@ class _Run:
 
     # --- when something goes wrong -----------------------------------------------------------------------------
 
-    def _back_off(self, phase: Phase, trouble: Exception) -> Generator[Event, None, None]:
-        """Back to the last good checkpoint; after a second divergence to the beginning of the phase.
-
-        It is the same way back as after a kill: everything is built anew and put back from the files.
-        """
-        course, saver = self._course, self._keeper.saver
-        memory, step = isinstance(trouble, OutOfMemoryInUpdate), course.clock.step
-        back_offs, memory_back_offs = course.back_offs + (not memory), course.memory_back_offs + memory
-        parts = 2 * (course.loop.stepper.parts if course.loop else 1) if memory else course.parts
-        if memory:
-            text = f"The {self._run.runtime.device_name} ran out of memory in the update of step {step}."
-            remedy = "Smaller parts are computed from there on."
-        else:
-            text = f"Training diverged at step {step}: {trouble}."
-            remedy = f"The learning rate is {_BACK_OFF**back_offs:g} of what was set from there on."
-        if back_offs > _BACK_OFFS:
-            raise TrainingError(
-                f"Training diverged in phase '{phase.title}', step {step}: {trouble}, even with "
-                f"{_BACK_OFF**_BACK_OFFS:g} of the learning rate. Train again with a lower one; the best model so far "
-                "is kept."
-            ) from trouble
-        found = saver.pinned() if back_offs == _BACK_OFFS and not memory else saver.newest()
-        if found is None or memory_back_offs > _BACK_OFFS:
-            raise TrainingError(f"{text} There is no way on; choose a smaller batch or a lower rate.") from trouble
-        yield Message(level="warning", text=f"{text} It goes back to step {found.state['clock']['step']}. {remedy}")
-        saver.forget_later_than(found)
+    def _back_off(self, way: WayBack) -> Generator[Event, None, None]:
+        """It is the same way back as after a kill: everything is built anew and put back from the files."""
+        course = self._course
+        yield Message(level="warning", text=way.text)
+        self._keeper.saver.forget_later_than(way.found)
         course.loop = None
-        del self._run, self._material, self._answers, self._keeper
+        del self._run, self._material, self._tools, self._answers, self._keeper
         free_memory(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
         yield from self.prepare()
-        course.back_offs, course.memory_back_offs, course.parts = back_offs, memory_back_offs, parts
-
-    def _settle(self, loop: PhaseLoop) -> Generator[Event, None, None]:
-        """What a back-off asked of the loop; saved at once, so that an interruption does not forget it."""
-        course = self._course
-        loop.stepper.rate = _BACK_OFF**course.back_offs
-        loop.stepper.parts = max(loop.stepper.parts, course.parts)
-        if course.memory_back_offs:
-            loop.optimizer.save_memory()
-        if course.back_offs or course.memory_back_offs:
-            yield from self._keeper.save(now=True)
+        course.back_offs, course.memory_back_offs, course.parts = way.back_offs, way.memory_back_offs, way.parts
 
     # --- after -----------------------------------------------------------------------------------------------
 

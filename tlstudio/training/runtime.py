@@ -1,28 +1,21 @@
 """What a run runs on: device, precision, memory format, loader processes. Measured on the actual model, and said."""
 
 import contextlib
-import copy
 import dataclasses
-import hashlib
-import json
 import os
-import platform
-import shutil
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from tlstudio import paths
 from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.errors import UsageError
+from tlstudio.training import devices, known_speeds
 from tlstudio.training.spec import RuntimePreferences
+from tlstudio.training.speed import Setting, measure, place
 
-_BUDGET_S = 0.15  # of measurement for each candidate, after one warm-up pass
 _WORTH_IT = 1.15  # how much faster another precision must be before it is used
 
 
@@ -40,7 +33,7 @@ class Runtime:
 
     @property
     def format_name(self) -> str:
-        return "channels-last" if self.memory_format == torch.channels_last else "contiguous"
+        return Setting(self.precision, self.memory_format).format_name
 
     def autocast(self) -> AbstractContextManager[object]:
         if self.precision == "float32":
@@ -82,11 +75,6 @@ class Runtime:
         return 0
 
 
-def place(module: nn.Module, device: torch.device, memory_format: torch.memory_format) -> nn.Module:
-    moved: nn.Module = module.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]  # torch's stub lacks it
-    return moved
-
-
 class Sizes(NamedTuple):
     """``crop``: side of an input in pixels; ``gflops``: multiply-adds in 1e9 for one sample."""
 
@@ -118,15 +106,13 @@ def choose(
     ``example`` gives a batch of inputs; ``gflops`` for one sample of ``crop`` pixels. It is measured at
     ``batch_size`` where that takes no more than seconds: how much a precision gains depends on it.
     """
-    device, device_reason = _device(preferences.device)
-    threads = torch.get_num_threads()
-    workers = preferences.workers if preferences.workers >= 0 else _workers(device)
-    candidates = _candidates(preferences, device, example(1).is_floating_point())
-    if len(candidates) == 1:
-        (precision, memory_format), reason = candidates[0], "as set"
+    device, device_reason = devices.find(preferences.device)
+    settings = _settings(preferences, device, example(1).is_floating_point())
+    if len(settings) == 1:
+        setting, reason = settings[0], "as set"
     else:
-        precision, memory_format, reason = _fastest(
-            candidates,
+        setting, reason = _fastest(
+            settings,
             model,
             device,
             example=example,
@@ -138,12 +124,12 @@ def choose(
         )
     return Runtime(
         device=device,
-        device_name=device_name(device),
-        precision=precision,
-        memory_format=memory_format,
-        workers=workers,
-        threads=threads,
-        reason=f"{device_reason} {_title(precision, memory_format)}: {reason}.",
+        device_name=devices.title(device),
+        precision=setting.precision,
+        memory_format=setting.memory_format,
+        workers=preferences.workers if preferences.workers >= 0 else devices.loaders(device),
+        threads=torch.get_num_threads(),
+        reason=f"{device_reason} {setting.title}: {reason}.",
     )
 
 
@@ -152,80 +138,32 @@ def again(saved: dict[str, Any], preferences: RuntimePreferences) -> Runtime | N
     where this machine does not offer it.
     """
     try:
-        device = torch.device(saved["device"])
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError):
+        device, _ = devices.find(saved["device"])
+    except UsageError:
         return None
     cores = os.cpu_count() or 1
-    if device_name(device) != saved["device_name"] or saved["threads"] > 8 * cores:
+    if devices.title(device) != saved["device_name"] or saved["threads"] > 8 * cores:
         return None
     if torch.get_num_threads() != saved["threads"]:
         torch.set_num_threads(saved["threads"])
+    last = saved["memory_format"] == "channels-last"
+    setting = Setting(saved["precision"], torch.channels_last if last else torch.contiguous_format)
     return Runtime(
         device=device,
         device_name=saved["device_name"],
-        precision=saved["precision"],
-        memory_format=torch.channels_last if saved["memory_format"] == "channels-last" else torch.contiguous_format,
-        workers=preferences.workers if preferences.workers >= 0 else _workers(device),
+        precision=setting.precision,
+        memory_format=setting.memory_format,
+        workers=preferences.workers if preferences.workers >= 0 else devices.loaders(device),
         threads=saved["threads"],
-        reason=f"As the run began: {_title(saved['precision'], saved['memory_format'])}.",
+        reason=f"As the run began: {setting.title}.",
     )
 
 
-def chosen_device(preferences: RuntimePreferences) -> torch.device:
-    """The device that :func:`choose` will take. Raises ``UsageError``."""
-    return _device(preferences.device)[0]
-
-
-def device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return str(torch.cuda.get_device_name(device))
-    return {"cpu": "CPU", "mps": "Apple GPU"}.get(device.type, device.type)
-
-
-def _device(wanted: str) -> tuple[torch.device, str]:
-    if wanted not in ("auto", ""):
-        try:
-            device = torch.device(wanted)
-            torch.empty(1, device=device)
-        except (RuntimeError, AssertionError) as error:
-            first = str(error).strip().partition("\n")[0].rstrip(".")
-            raise UsageError(
-                f"The device '{wanted}' cannot be used here: {first}. 'tlstudio doctor' lists the devices; "
-                "'auto' takes the best one."
-            ) from error
-        return device, f"{device_name(device)}, as set."
-    if torch.cuda.is_available():
-        device = torch.device("cuda", torch.cuda.current_device())
-        return device, f"{device_name(device)} found."
-    if torch.backends.mps.is_available():
-        return torch.device("mps"), "Apple GPU found."
-    return torch.device("cpu"), cpu_reason()
-
-
-def cpu_reason() -> str:
-    """Why the CPU is used: falling back to it is never silent."""
-    if Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi"):
-        built = torch.version.cuda
-        why = f"this torch is built for CUDA {built}" if built else "this torch is built without CUDA"
-        return f"There is an NVIDIA driver, but torch {torch.__version__} cannot use the GPU ({why}): the CPU is used."
-    return "No GPU was found: the CPU is used."
-
-
-def _workers(device: torch.device) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if device.type == "cpu":
-        # The network itself keeps every core busy; loaders beside it only help where there are cores to spare.
-        return 0 if cores <= 4 else min(4, cores // 4)
-    return max(1, min(8, cores - 1))
-
-
-def _candidates(
-    preferences: RuntimePreferences, device: torch.device, pictures: bool
-) -> list[tuple[str, torch.memory_format]]:
+def _settings(preferences: RuntimePreferences, device: torch.device, pictures: bool) -> list[Setting]:
+    """Those that the preferences leave open, the plain one first."""
     if not pictures:  # lookups and sums, which gain nothing
         precision = "float32" if preferences.precision == "auto" else preferences.precision
-        return [(precision, torch.contiguous_format)]
+        return [Setting(precision, torch.contiguous_format)]
     precisions = ["float32", "bfloat16"] if preferences.precision == "auto" else [preferences.precision]
     if device.type == "mps" or (device.type == "cuda" and not torch.cuda.is_bf16_supported()):
         precisions = ["float32"]
@@ -235,7 +173,7 @@ def _candidates(
         formats = [torch.channels_last if preferences.memory_format == "channels-last" else torch.contiguous_format]
     # bfloat16 without channels-last is never the fastest; where both are free it is not worth a measurement.
     return [
-        (precision, memory_format)
+        Setting(precision, memory_format)
         for precision in precisions
         for memory_format in formats
         if precision == "float32" or memory_format == formats[-1]
@@ -243,7 +181,7 @@ def _candidates(
 
 
 def _fastest(
-    candidates: list[tuple[str, torch.memory_format]],
+    settings: list[Setting],
     model: nn.Module,
     device: torch.device,
     *,
@@ -253,119 +191,19 @@ def _fastest(
     training: bool,
     name: str,
     batch_size: int,
-) -> tuple[str, torch.memory_format, str]:
+) -> tuple[Setting, str]:
     batch = max(1, min(batch_size, int(10 / max(gflops, 0.02)))) if device.type == "cpu" else batch_size
-    key = _machine_key(f"{name}, batch {batch}", crop, training, device, candidates)
-    seconds = _remembered(key)
-    if seconds is None or len(seconds) != len(candidates):
+    key = known_speeds.key(f"{name}, batch {batch}", crop, training, device, settings)
+    seconds = known_speeds.load(key)
+    if seconds is None or len(seconds) != len(settings):
         seconds = []
-        for candidate in candidates:
+        for setting in settings:
             limit = 1.5 * min(seconds, default=float("inf"))
-            seconds.append(_measure(model, device, candidate, example(batch), training=training, limit=limit))
-        _remember(key, seconds)
-    plain, best = seconds[0], min(range(len(candidates)), key=seconds.__getitem__)
-    if plain < seconds[best] * _WORTH_IT:
-        best = 0
-    precision, memory_format = candidates[best]
-    if best == 0:
+            seconds.append(measure(model, device, setting, example(batch), training=training, limit=limit))
+        known_speeds.save(key, seconds)
+    plain, best = seconds[0], min(range(len(settings)), key=seconds.__getitem__)
+    if best == 0 or plain < seconds[best] * _WORTH_IT:
         others = min(seconds[1:]) / plain
-        return (
-            precision,
-            memory_format,
-            f"nothing else was faster here (the next took {others:.2f} times as long)",
-        )
-    return (
-        precision,
-        memory_format,
-        f"measured {plain / seconds[best]:.1f} times as fast as {_title(*candidates[0])} on this network",
-    )
-
-
-def _title(precision: str, memory_format: torch.memory_format | str) -> str:
-    last = memory_format in (torch.channels_last, "channels-last")
-    return f"{precision} and {'channels-last' if last else 'contiguous'}"
-
-
-def _measure(
-    model: nn.Module,
-    device: torch.device,
-    candidate: tuple[str, torch.memory_format],
-    example: torch.Tensor,
-    *,
-    training: bool,
-    limit: float = float("inf"),
-) -> float:
-    """Seconds a pass over the inputs ``example``, on a copy of the model; infinite where it is not possible.
-
-    One whose first pass takes longer than ``limit`` seconds is not timed again.
-    """
-    precision, memory_format = candidate
-    probe = place(copy.deepcopy(model), device, memory_format).eval()
-    for parameter in probe.parameters():
-        parameter.requires_grad_(training)
-    inputs = example.to(device)
-    if inputs.ndim == 4:
-        inputs = inputs.to(memory_format=memory_format)
-
-    def once() -> None:
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-            output = probe(inputs)
-        if training:
-            output.float().sum().backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
-    try:
-        with torch.set_grad_enabled(training):
-            started = time.perf_counter()
-            once()
-            first = time.perf_counter() - started
-            return first if first > 2 * limit else _best_time(once)
-    except RuntimeError:
-        return float("inf")  # an operator without this precision; another candidate is used
-
-
-def _best_time(once: Callable[[], None]) -> float:
-    best, spent = float("inf"), 0.0
-    while spent < _BUDGET_S:
-        start = time.perf_counter()
-        once()
-        elapsed = time.perf_counter() - start
-        best, spent = min(best, elapsed), spent + elapsed
-    return best
-
-
-def _machine_key(
-    name: str,
-    crop: int,
-    training: bool,
-    device: torch.device,
-    candidates: list[tuple[str, torch.memory_format]],
-) -> str:
-    machine = [platform.machine(), platform.processor(), torch.get_num_threads(), device_name(device)]
-    text = json.dumps([name, crop, training, torch.__version__, machine, [_title(*c) for c in candidates]])
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _memory_file() -> Path:
-    return paths.cache_dir() / "runtime.json"
-
-
-def _remembered(key: str) -> list[float] | None:
-    try:
-        seconds = json.loads(_memory_file().read_text(encoding="utf-8"))[key]
-        return [float(value) for value in seconds]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # never measured on this machine
-
-
-def _remember(key: str, seconds: list[float]) -> None:
-    path = _memory_file()
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps({**known, key: seconds}), encoding="utf-8")
-    os.replace(temporary, path)
+        return settings[0], f"nothing else was faster here (the next took {others:.2f} times as long)"
+    faster = plain / seconds[best]
+    return settings[best], f"measured {faster:.1f} times as fast as {settings[0].title} on this network"

@@ -19,7 +19,6 @@ from tlstudio.training.progress import Best
 from tlstudio.training.tensors import Tensors, size_bytes
 
 _SHORTEST_S, _COST_SHARE = 15.0, 150  # between two checkpoints: as long, and so many times as long as one takes
-_BYTES_PER_S = 3e8  # how fast a first one is thought to be written
 _KEPT = 2
 
 

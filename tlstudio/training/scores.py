@@ -6,8 +6,19 @@ from typing import Any
 
 import torch
 
+from tlstudio.api.errors import PluginError
 from tlstudio.api.metric import MetricDescriptor
 from tlstudio.api.task import Objective
+from tlstudio.training.predict import NotNumbers
+
+
+def check_width(outputs: torch.Tensor, objective: Objective) -> None:
+    """``outputs`` ``[N, K, ...]``. Raises ``PluginError`` where K is not what the task needs."""
+    if outputs.ndim < 2 or outputs.shape[1] != objective.outputs:
+        raise PluginError(
+            f"The model answers with a tensor of shape {list(outputs.shape)}, and the task needs {objective.outputs} "
+            "numbers for each sample: what its method gives as predictor must end in that many. Tell its author."
+        )
 
 
 class Scores:
@@ -29,8 +40,19 @@ class Scores:
         self._sign = -1.0 if self.select_by == "loss" or not known[self.select_by].higher_is_better else 1.0
 
     def compute(self, outputs: torch.Tensor, targets: torch.Tensor, loss: float | None = None) -> dict[str, float]:
-        """``outputs`` float32 and ``targets``, on the CPU, to names and finite values. ``loss``: where it is known."""
-        values = {"loss": float(self._objective.plain_loss(outputs, targets)) if loss is None else loss}
+        """``outputs`` float32 and ``targets``, on the CPU, to names and finite values. ``loss``: where it is known.
+
+        Raises ``PluginError`` where a sample has too few or too many outputs, ``NotNumbers`` for a loss beyond float32.
+        """
+        check_width(outputs, self._objective)
+        if loss is None:
+            loss = float(self._objective.plain_loss(outputs, targets))
+            if not math.isfinite(loss):
+                raise NotNumbers(
+                    f"The loss is no number ({loss}): the model's answers are too large to compute with. Train with a "
+                    "lower learning rate, or choose other weights."
+                )
+        values = {"loss": loss}
         for name, metric in list(self._metrics.items()):
             try:
                 metric.reset()

@@ -12,6 +12,7 @@ from tlstudio.api.task import Objective
 from tlstudio.seeding import derive, generator, seed_step
 from tlstudio.training.memory import free_memory, is_out_of_memory
 from tlstudio.training.optimizers import NamedOptimizer
+from tlstudio.training.promises import check_step, plain_numbers
 from tlstudio.training.runtime import Runtime
 from tlstudio.training.schedule import factor
 from tlstudio.training.sharpness import ascent, held_statistics, moved_by
@@ -113,13 +114,14 @@ class Stepper:
             for part in parts:
                 with self._runtime.autocast(), torch.set_grad_enabled(learns):
                     output = self._method.step(part, state)
+                check_step(type(self._method).__name__, output, learns)
                 share = 1 / len(group) if len(parts) == 1 else _size(part) / (whole * len(group))
                 loss = output.loss / len(group) if len(parts) == 1 else output.loss * share
                 if learns:
                     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
                 result.loss = result.loss + loss.detach()
                 result.count += _size(part)
-                result.logs = output.logs
+                result.logs = plain_numbers(output.logs)
                 if output.output is not None and output.target is not None:
                     hits = self._objective.hits(output.output.detach(), output.target)
                     if hits is not None:

@@ -1,14 +1,14 @@
 """The classifier that pretrained weights came with: a linear layer on the backbone's features, where there is one.
 
-Backbones go without it. What asks for the classes that a backbone was trained on (LEEP, NCE) finds it here again: in
-the published checkpoint, in the model of a run, or beside imported weights.
+Backbones go without it. What asks for the classes that a backbone was trained on (LEEP, NCE, Co-Tuning) finds it here
+again: in the published checkpoint, in the model of a run, or beside imported weights.
 """
 
 import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.errors import WeightsError
@@ -16,9 +16,12 @@ from tlstudio.weights import of_runs, store
 from tlstudio.weights.resolving import NONE, ResolvedWeights
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 _FOLDER = "heads"  # beside imported weights
+_RANDOM = "Random weights were trained on no classes."
+_NOT_KEPT = "Its classifier was not kept when the weights were imported, or is no linear layer; import them again."
+_NOT_LINEAR = "The run's model has no linear classifier on the backbone's features."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,17 +37,54 @@ def of(descriptor: BackboneDescriptor, resolved: ResolvedWeights) -> SourceHead:
     from tlstudio.weights import checkpoint
 
     if resolved.id == NONE or resolved.path is None:
-        raise WeightsError("Random weights were trained on no classes.")
+        raise WeightsError(_RANDOM)
     if of_runs.run_number(resolved.id) is not None:
         return _of_run(resolved)
     beside = resolved.path.parent / _FOLDER / resolved.path.name
     if resolved.path.is_relative_to(store.root()):
         if not beside.is_file():
-            raise WeightsError(
-                "Its classifier was not kept when the weights were imported, or is no linear layer; import them again."
-            )
+            raise WeightsError(_NOT_KEPT)
         return _checked(checkpoint.read_tensors(beside), descriptor)
     return _checked(linear_of(checkpoint.read_tensors(resolved.path), descriptor), descriptor)
+
+
+def missing(descriptor: BackboneDescriptor, resolved: ResolvedWeights) -> str:
+    """Why these weights have no classifier, as far as that can be seen without torch; empty otherwise."""
+    if resolved.id == NONE:
+        return _RANDOM
+    if of_runs.run_number(resolved.id) is not None:
+        return "" if resolved.path is None or _is_linear(_described(resolved.path)) else _NOT_LINEAR
+    if resolved.path is not None and resolved.path.is_relative_to(store.root()):
+        return "" if (resolved.path.parent / _FOLDER / resolved.path.name).is_file() else _NOT_KEPT
+    if not descriptor.head_prefixes:
+        return f"The weights '{resolved.id}' of {descriptor.title} come without their classifier."
+    return ""
+
+
+def refuse(descriptor: BackboneDescriptor, resolved: ResolvedWeights, method: str) -> None:
+    """Raises ``WeightsError`` for ``method``, which needs the classifier, where it is :func:`missing`."""
+    if reason := missing(descriptor, resolved):
+        raise WeightsError(_needed(method, reason))
+
+
+def layer(descriptor: BackboneDescriptor, resolved: ResolvedWeights, method: str) -> "nn.Linear":
+    """The classifier as a layer ``[K, D]`` in float32, for ``method``. Raises ``WeightsError`` where there is none."""
+    import torch
+
+    try:
+        head = of(descriptor, resolved)
+    except WeightsError as error:
+        raise WeightsError(_needed(method, str(error))) from error
+    made = torch.nn.Linear(head.weight.shape[1], head.weight.shape[0])
+    made.load_state_dict({"weight": head.weight.float(), "bias": head.bias.float()})
+    return made
+
+
+def _needed(method: str, reason: str) -> str:
+    return (
+        f"'{method}' needs the classifier that the backbone's weights came with. {reason} Choose weights that have one "
+        "(published for photographs, imported with their last layer, or of a run), or fine-tuning."
+    )
 
 
 def linear_of(found: "Mapping[str, Tensor]", descriptor: BackboneDescriptor) -> "dict[str, Tensor]":
@@ -70,7 +110,7 @@ def keep(found: "Mapping[str, Tensor]", descriptor: BackboneDescriptor, target: 
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             safetensors.torch.save_file({name: t.float().contiguous().clone() for name, t in head.items()}, place)
-        except (OSError, safetensors.SafetensorError):  # the backbone is there; only LEEP and NCE go without
+        except (OSError, safetensors.SafetensorError):  # the backbone is there; what asks for it goes without
             place.unlink(missing_ok=True)
 
 
@@ -104,14 +144,25 @@ def _of_run(resolved: ResolvedWeights) -> SourceHead:
     from tlstudio.weights import checkpoint
 
     assert resolved.path is not None
-    try:
-        known = json.loads(resolved.path.with_name(of_runs.DESCRIPTION_FILE).read_text(encoding="utf-8"))
-        task = known.get("task", "classification") if isinstance(known, dict) else ""
-    except (OSError, ValueError):
-        task = ""
+    known = _described(resolved.path)
     found = checkpoint.read_tensors(resolved.path)
     parts = [found.get(f"head.{name}") for name in ("linear.weight", "linear.bias", "mean", "std")]
-    if task != "classification" or any(part is None for part in parts):
-        raise WeightsError("The run's model has no linear classifier on the backbone's features.")
+    if known.get("task", "classification") != "classification" or any(part is None for part in parts):
+        raise WeightsError(_NOT_LINEAR)
     weight, bias, mean, std = (part.double() for part in parts if part is not None)
     return SourceHead(weight / std, bias - (weight / std) @ mean)
+
+
+def _described(model: Path) -> dict[str, Any]:
+    """What a run says of its model; a task that is none where that cannot be read."""
+    try:
+        known = json.loads(model.with_name(of_runs.DESCRIPTION_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = None
+    return known if isinstance(known, dict) else {"task": ""}
+
+
+def _is_linear(known: Mapping[str, Any]) -> bool:
+    head = known.get("head")
+    kind = head.get("kind") if isinstance(head, dict) else ""
+    return known.get("task", "classification") == "classification" and kind == "standardized-linear"

@@ -55,7 +55,9 @@ def import_job(
         heads.keep(checkpoint.read_tensors(source), descriptor, target)
 
     yield _step(3, "Done")
-    ignored = f" The file's own classifier ({', '.join(report.ignored_head)}) is kept beside it, for ranking alone."
+    ignored = (
+        f" The file's own classifier ({', '.join(report.ignored_head)}) is kept beside it, for ranking and Co-Tuning."
+    )
     yield Message(
         text=f"{source.name} holds the complete weights of {descriptor.id}: {len(report.matched)} tensors "
         f"match by "

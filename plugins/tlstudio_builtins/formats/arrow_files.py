@@ -10,7 +10,7 @@ import pyarrow.ipc
 import pyarrow.parquet
 
 from tlstudio.api import DataError
-from tlstudio_builtins.formats.folders import printable
+from tlstudio.places import readable
 
 ENDINGS = (".parquet", ".arrow")
 _ROWS = 64  # at once: rows may hold pictures
@@ -24,7 +24,7 @@ def schema_of(path: Path) -> Any:
         with pa.OSFile(str(path)) as stream:
             return _opened(stream).schema
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{printable(path)} cannot be read as a table: {' '.join(str(error).split())}.") from error
+        raise DataError(f"{readable(path)} cannot be read as a table: {' '.join(str(error).split())}.") from error
 
 
 class Batches:
@@ -38,7 +38,7 @@ class Batches:
             yield from self._portions()
         except (pa.ArrowException, OSError) as error:
             text = " ".join(str(error).split()).rstrip(".")
-            raise DataError(f"{printable(self._path)} is damaged: {text}.") from error
+            raise DataError(f"{readable(self._path)} is damaged: {text}.") from error
 
     def _portions(self) -> Iterator[Any]:
         if self._path.suffix.lower() == ".parquet":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tlstudio.api import DataError, Label
-from tlstudio_builtins.formats.folders import printable
+from tlstudio.places import readable
 
 TASKS = ("classification", "multilabel", "regression", "segmentation")
 
@@ -40,7 +40,7 @@ def check_task(task: str, allowed: Sequence[str], what: str, source: Path) -> st
     """Raises ``DataError`` where what lies in ``source`` cannot give labels for the task."""
     if task not in (*allowed, "auto"):
         possible = ", ".join(allowed)
-        raise DataError(f"{what} in {printable(source)} cannot give data for {task}; they can for {possible}.")
+        raise DataError(f"{what} in {readable(source)} cannot give data for {task}; they can for {possible}.")
     return task
 
 

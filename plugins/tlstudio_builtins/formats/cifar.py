@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from tlstudio.api import DataError, RawItem, Skipped, Sniffed
-from tlstudio_builtins.formats.folders import listing, printable
+from tlstudio.places import readable
+from tlstudio_builtins.formats.folders import listing
 from tlstudio_builtins.formats.masks import png
 
 _SIDE = 32
@@ -31,7 +32,7 @@ class Cifar:
     def read(self, source: Path) -> Iterator[RawItem | Skipped]:
         names_file = _names_file(source) if source.is_dir() else None
         if names_file is None or not _files(source):
-            raise DataError(f"{printable(source)} holds no CIFAR files in their binary version (with names and .bin).")
+            raise DataError(f"{readable(source)} holds no CIFAR files in their binary version (with names and .bin).")
         lines = names_file.read_text(encoding="utf-8", errors="replace").splitlines()
         names = [line.strip() for line in lines if line.strip()]
         labels = _NAMES[names_file.name]

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tlstudio.api import DataError, Declared, Label, Mask, Options, RawItem, Skipped, Sniffed
+from tlstudio.places import readable
 from tlstudio_builtins.formats.boxes import SEES, TASKS, check_task, label_of, usual_task
 from tlstudio_builtins.formats.coco_content import Content, Picture
 from tlstudio_builtins.formats.coco_outlines import outline
-from tlstudio_builtins.formats.folders import is_litter, printable, subfolders
+from tlstudio_builtins.formats.folders import is_litter, subfolders
 from tlstudio_builtins.formats.masks import MOST_CLASSES, draw
 from tlstudio_builtins.formats.split_folders import SPELLINGS
 from tlstudio_builtins.formats.table_files import Finder
@@ -61,13 +62,13 @@ class Coco:
     def read(self, source: Path) -> Iterator[RawItem | Skipped]:
         files = [path for path in _files(source) if _is_coco(path)] or _files(source)
         if not files:
-            raise DataError(f"{printable(source)} holds no COCO file (JSON with images, annotations and categories).")
+            raise DataError(f"{readable(source)} holds no COCO file (JSON with images, annotations and categories).")
         contents = [Content(path) for path in files]
         names = tuple(dict.fromkeys(name for content in contents for name in content.categories.values()))
         task = self._resolved(contents, source)
         if task == "segmentation":
             if len(names) > MOST_CLASSES - 1:
-                raise DataError(f"{printable(source)} has {len(names)} categories; masks can tell {MOST_CLASSES - 1}.")
+                raise DataError(f"{readable(source)} has {len(names)} categories; masks can tell {MOST_CLASSES - 1}.")
             self._declared = Declared(("background", *(n for n in names if n != "background")))
         else:
             self._declared = Declared(names if task in ("regression", "multilabel") else ())
@@ -83,7 +84,7 @@ class Coco:
         finder = _finder(content.path, source)
         split = _split(content.path)
         for position, image in enumerate(content.pictures):
-            what = f"picture {position + 1} ('{printable(image.name)[:200]}') of {printable(content.path.name)}"
+            what = f"picture {position + 1} ('{readable(image.name)[:200]}') of {readable(content.path.name)}"
             found = finder(image.name)
             if found is None:
                 yield Skipped(content.path, f"The file of {what} does not exist.")

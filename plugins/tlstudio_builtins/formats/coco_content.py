@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tlstudio.api import DataError
+from tlstudio.places import readable
 from tlstudio_builtins.formats.boxes import Box
-from tlstudio_builtins.formats.folders import printable
 from tlstudio_builtins.formats.json_arrays import element_at, elements
 
 _LARGEST_FILE = 2 << 30
@@ -39,16 +39,16 @@ class Content:
         self._objects: dict[Any, list[Object]] = {}
         try:
             if path.stat().st_size > _LARGEST_FILE:
-                raise DataError(f"{printable(path)} is larger than 2 GB. Split it into several files.")
+                raise DataError(f"{readable(path)} is larger than 2 GB. Split it into several files.")
             self._text = path.read_bytes().decode("utf-8-sig")
             found = set()
             for key, start, entry in elements(self._text, _LISTS):
                 self._add(key, start, entry)
                 found.add(key)
         except (OSError, ValueError, RecursionError) as error:
-            raise DataError(f"{printable(path)} cannot be read as COCO: {error}.") from error
+            raise DataError(f"{readable(path)} cannot be read as COCO: {error}.") from error
         if missing := [key for key in _LISTS[::2] if key not in found]:
-            raise DataError(f"{printable(path)} is no COCO file: it has no list of {missing[0]}.")
+            raise DataError(f"{readable(path)} is no COCO file: it has no list of {missing[0]}.")
         self.categories = dict(sorted(self.categories.items(), key=_order))
         self.outlined = any(thing.start >= 0 for things in self._objects.values() for thing in things)
 

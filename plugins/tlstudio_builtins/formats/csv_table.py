@@ -17,9 +17,10 @@ from tlstudio.api import (
     Sniffed,
     TaskInfo,
 )
+from tlstudio.places import readable
 from tlstudio_builtins.formats import table_writer
 from tlstudio_builtins.formats.csv_text import Problem, normalised
-from tlstudio_builtins.formats.folders import NOUNS, holds_samples, modality_of_name, printable, subfolders, why_not
+from tlstudio_builtins.formats.folders import NOUNS, holds_samples, modality_of_name, subfolders, why_not
 from tlstudio_builtins.formats.json_lines import Cell
 from tlstudio_builtins.formats.masks import MaskValues
 from tlstudio_builtins.formats.options import TableOptions
@@ -135,7 +136,7 @@ class _RowReader:
     def __init__(self, table: Table, columns: Columns, modality: str) -> None:
         self._table, self._columns, self._modality = table, columns, modality
         self._finder = Finder(table.path.parent)
-        self._name = printable(table.path.name)
+        self._name = readable(table.path.name)
         used = {columns.file, columns.text, columns.split, columns.group, columns.mask, columns.partner}
         used.update(columns.labels, columns.numbers)
         self._meta = [(p, name.removeprefix("meta.")) for p, name in enumerate(table.header) if p not in used]
@@ -212,7 +213,7 @@ class _RowReader:
         name = _text(cells[self._columns.mask])
         found = self._finder.find(name) if name else None
         if found is None:
-            raise DataError(f"Its mask '{printable(name)[:200]}' does not exist." if name else "It has no mask.")
+            raise DataError(f"Its mask '{readable(name)[:200]}' does not exist." if name else "It has no mask.")
         return self.masks.mask(Mask(found))
 
 

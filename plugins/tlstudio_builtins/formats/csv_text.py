@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from tlstudio.api import DataError
-from tlstudio_builtins.formats.folders import printable
+from tlstudio.places import readable
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 1 << 16  # characters
@@ -80,7 +80,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
                 number += 1
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"The table {printable(path)} cannot be read: {reason}.") from error
+        raise DataError(f"The table {readable(path)} cannot be read: {reason}.") from error
 
 
 def rows(path: Path) -> Iterator[tuple[int, list[str] | Problem]]:

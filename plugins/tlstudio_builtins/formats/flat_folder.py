@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tlstudio.api import DataError, Options, RawItem, Skipped, Sniffed
-from tlstudio_builtins.formats.folders import NOUNS, listing, modality_of, modality_of_name, printable, why_not
+from tlstudio.places import readable
+from tlstudio_builtins.formats.folders import NOUNS, listing, modality_of, modality_of_name, why_not
 from tlstudio_builtins.formats.options import FlatOptions
 from tlstudio_builtins.formats.split_folders import SPELLINGS
 
@@ -50,12 +51,12 @@ class FlatFolder:
 
     def read(self, source: Path) -> Iterator[RawItem | Skipped]:
         if not source.is_dir():
-            raise DataError(f"{printable(source)} is not a folder. Name the one that holds the files.")
+            raise DataError(f"{readable(source)} is not a folder. Name the one that holds the files.")
         modality, stems = _stems(source)
         pattern = self._pattern or propose(stems)
         if not pattern:
             raise DataError(
-                f"The names of the files in {printable(source)} do not show their classes. Give a pattern such as "
+                f"The names of the files in {readable(source)} do not show their classes. Give a pattern such as "
                 f"^(?P<label>[^_]+)_ for what stands before the first underscore."
             )
         compiled = _compiled(pattern)

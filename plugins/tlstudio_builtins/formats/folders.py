@@ -7,28 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tlstudio.api import DataError, RawItem, Skipped
-from tlstudio.places import readable as printable
+from tlstudio.places import readable
+from tlstudio_builtins.modalities import MODALITIES
 
-PICTURES = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
-    ".pnm", ".avif", ".jp2", ".tga",
-})  # fmt: skip
-SUFFIXES: dict[str, frozenset[str]] = {
-    "image": PICTURES,
-    "audio": frozenset({
-        ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
-        ".w64", ".rf64", ".sph",
-    }),
-    "text": frozenset({".txt", ".text", ".md", ".rst", ".html", ".htm", ".eml"}),
-    "video": frozenset({
-        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts", ".wmv",
-        ".asf", ".flv", ".ogv", ".3gp", ".3g2",
-    }),
-}  # fmt: skip
-NOUNS = {
-    "image": ("picture", "pictures"), "audio": ("sound", "sounds"), "video": ("film", "films"),
-    "text": ("text", "texts"),
-}  # fmt: skip
+SUFFIXES = {modality.id: frozenset(modality.suffixes) for modality in MODALITIES}
+NOUNS = {modality.id: modality.noun for modality in MODALITIES}
 _MODALITY_OF = {suffix: modality for modality, suffixes in SUFFIXES.items() for suffix in suffixes}
 _LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information"})
 _GLANCE = 2000  # entries that sniffing looks at, at most
@@ -62,7 +45,7 @@ def subfolders(folder: Path) -> list[Path]:
     try:
         return [folder / e.name for e in listing(folder) if _is_dir(e)]
     except OSError as error:
-        raise DataError(f"The folder {printable(folder)} cannot be read: {error.strerror}.") from error
+        raise DataError(f"The folder {readable(folder)} cannot be read: {error.strerror}.") from error
 
 
 def modality_of_name(name: str) -> str:
@@ -173,7 +156,7 @@ class Walker:
         if self._root == target or self._root.startswith(os.path.join(target, "")):
             return "It is a link to a folder that contains it."
         if target in self._read:
-            return f"It is a link to a folder that is read already: {printable(target)}."
+            return f"It is a link to a folder that is read already: {readable(target)}."
         self._read.add(target)
         return ""
 
@@ -202,7 +185,7 @@ def why_not(name: str, modality: str = "image") -> str:
     noun = NOUNS[modality][0]
     if not suffix:
         return f"Its name has no ending that says it is a {noun}."
-    return f"Its name ends in {printable(suffix)}, which is no kind of {noun} that can be read."
+    return f"Its name ends in {readable(suffix)}, which is no kind of {noun} that can be read."
 
 
 def _is_dir(entry: "os.DirEntry[str]") -> bool:

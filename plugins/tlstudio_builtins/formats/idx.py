@@ -10,7 +10,8 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from tlstudio.api import DataError, Options, RawItem, Skipped, Sniffed
-from tlstudio_builtins.formats.folders import listing, printable
+from tlstudio.places import readable
+from tlstudio_builtins.formats.folders import listing
 from tlstudio_builtins.formats.masks import png
 from tlstudio_builtins.formats.options import IdxOptions
 
@@ -56,7 +57,7 @@ class Idx:
         pairs = _pairs(source)
         if not pairs:
             raise DataError(
-                f"{printable(source)} holds no pair of idx files, named such as train-images-idx3-ubyte.gz and "
+                f"{readable(source)} holds no pair of idx files, named such as train-images-idx3-ubyte.gz and "
                 f"train-labels-idx1-ubyte.gz."
             )
         if not self._names:
@@ -71,7 +72,7 @@ class Idx:
             count, *shape = _sizes(pictures, path)
             (known,) = _sizes(labels, pair.labels)
             if not 0 < math.prod(shape) <= _LARGEST_PICTURE or len(shape) not in (2, 3):
-                raise DataError(f"{printable(path)} says that its pictures are {shape}, which no picture is.")
+                raise DataError(f"{readable(path)} says that its pictures are {shape}, which no picture is.")
             if count != known:
                 text = f"It holds {count:,} pictures, and {pair.labels.name} {known:,} labels; the rest is left out."
                 yield Skipped(path, text)
@@ -152,7 +153,7 @@ def _sizes(stream: IO[bytes], path: Path) -> list[int]:
         start = stream.read(4)
         sizes = stream.read(4 * start[3]) if len(start) == 4 else b""
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{printable(path)} cannot be read: {error}.") from error
+        raise DataError(f"{readable(path)} cannot be read: {error}.") from error
     if not sizes or len(sizes) < 4 * start[3]:
-        raise DataError(f"{printable(path)} ends before its first item.")
+        raise DataError(f"{readable(path)} ends before its first item.")
     return [int(size) for size in np.frombuffer(sizes, ">u4")]

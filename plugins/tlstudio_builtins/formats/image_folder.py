@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tlstudio.api import DataError, ExportItem, RawItem, Skipped, Sniffed
+from tlstudio.places import readable
 from tlstudio_builtins.formats.folders import (
     NOUNS,
     Walker,
@@ -13,7 +14,6 @@ from tlstudio_builtins.formats.folders import (
     modality_of_all,
     modality_of_name,
     peek,
-    printable,
     subfolders,
     why_not,
 )
@@ -53,7 +53,7 @@ class ImageFolder:
 
     def read(self, source: Path) -> Iterator[RawItem | Skipped]:
         if not source.is_dir():
-            raise DataError(f"{printable(source)} is not a folder. Name the folder that holds the class folders.")
+            raise DataError(f"{readable(source)} is not a folder. Name the folder that holds the class folders.")
         folders = subfolders(source)
         if not folders:
             raise no_classes(source)
@@ -76,7 +76,7 @@ class ImageFolder:
 
 def no_classes(source: Path) -> DataError:
     return DataError(
-        f"{printable(source)} has no subfolders and no table (CSV) that says which class each picture belongs to. Make "
+        f"{readable(source)} has no subfolders and no table (CSV) that says which class each picture belongs to. Make "
         f"one subfolder for each class and put its pictures there, or add a CSV with the columns file and label."
     )
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tlstudio.api import DataError
+from tlstudio.places import readable
 from tlstudio_builtins.formats.csv_text import LONGEST, Problem, lines_of
-from tlstudio_builtins.formats.folders import printable
 
 Cell = str | tuple[str, ...]
 """What stands in one column of a row; a JSON list is a tuple."""
@@ -24,7 +24,7 @@ def rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[Cell] | Proble
         if not isinstance(entry, Problem):
             header.update(dict.fromkeys(entry))
     if not header:
-        raise DataError(f"The table {printable(path)} holds no JSON object in its first {_LOOKED_AT} lines.")
+        raise DataError(f"The table {readable(path)} holds no JSON object in its first {_LOOKED_AT} lines.")
     names = list(header)
     return names, (
         (number, entry if isinstance(entry, Problem) else [_cell(entry.get(name)) for name in names])

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tlstudio.api import DataError, Declared, ExportItem, Mask, Options, RawItem, Skipped, Sniffed
-from tlstudio_builtins.formats.folders import is_picture_name, listing, printable, subfolders
+from tlstudio.places import readable
+from tlstudio_builtins.formats.folders import is_picture_name, listing, subfolders
 from tlstudio_builtins.formats.masks import MaskValues
 from tlstudio_builtins.formats.options import MaskOptions
 from tlstudio_builtins.formats.split_folders import SPELLINGS
@@ -74,7 +75,7 @@ class MaskFolders:
         places = _places(source) if source.is_dir() else []
         if not places:
             raise DataError(
-                f"{printable(source)} has no folders of pictures and masks, named such as images and masks, nor "
+                f"{readable(source)} has no folders of pictures and masks, named such as images and masks, nor "
                 f"pictures with masks beside them, named such as 1.png and 1_mask.png."
             )
         values = MaskValues()
@@ -82,14 +83,14 @@ class MaskFolders:
             pictures, masks = _stems(place)
             for stem, picture in sorted(pictures.items(), key=lambda entry: entry[1].name):
                 if stem not in masks:
-                    yield Skipped(picture, f"There is no mask of its name in {printable(place.masks.name)}.")
+                    yield Skipped(picture, f"There is no mask of its name in {readable(place.masks.name)}.")
                     continue
                 try:
                     yield RawItem(picture, values.mask(Mask(masks[stem])), place.split)
                 except DataError as error:
                     yield Skipped(picture, str(error))
             for stem in sorted(masks.keys() - pictures.keys()):
-                yield Skipped(masks[stem], f"There is no picture of its name in {printable(place.pictures.name)}.")
+                yield Skipped(masks[stem], f"There is no picture of its name in {readable(place.pictures.name)}.")
         self._declared = values.declared(self._names or _listed(source))
 
     def declared(self) -> Declared:

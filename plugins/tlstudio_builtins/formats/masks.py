@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from tlstudio.api import DataError, Declared, Mask
-from tlstudio_builtins.formats.folders import printable
+from tlstudio.places import readable
 
 IGNORED = 255
 MOST_CLASSES = 255
@@ -29,16 +29,16 @@ def pixels_of(path: Path) -> npt.NDArray[Any]:
     try:
         with Image.open(path) as image:
             if image.width * image.height > _MOST_PIXELS:
-                raise DataError(f"The mask {printable(path)} has more than {_MOST_PIXELS:,} pixels.")
+                raise DataError(f"The mask {readable(path)} has more than {_MOST_PIXELS:,} pixels.")
             if image.mode in ("LA", "RGB", "RGBA"):
                 return _one_channel(np.asarray(image), path)
             if image.mode == "1":
                 return np.asarray(image.convert("L"))
             if image.mode not in ("L", "P", "I", "I;16", "I;16B"):
-                raise DataError(f"The mask {printable(path)} is a picture of mode {image.mode}, not of class numbers.")
+                raise DataError(f"The mask {readable(path)} is a picture of mode {image.mode}, not of class numbers.")
             return np.asarray(image)
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"The mask {printable(path)} cannot be read: {error}.") from error
+        raise DataError(f"The mask {readable(path)} cannot be read: {error}.") from error
 
 
 def _one_channel(pixels: npt.NDArray[np.uint8], path: Path) -> npt.NDArray[np.uint8]:
@@ -46,7 +46,7 @@ def _one_channel(pixels: npt.NDArray[np.uint8], path: Path) -> npt.NDArray[np.ui
     first = pixels[..., 0]
     if pixels.shape[-1] >= 3 and not (np.array_equal(first, pixels[..., 1]) and np.array_equal(first, pixels[..., 2])):
         raise DataError(
-            f"The mask {printable(path)} is in colours; masks need one channel whose values are the classes. Convert "
+            f"The mask {readable(path)} is in colours; masks need one channel whose values are the classes. Convert "
             f"the masks, one number for each colour."
         )
     return first

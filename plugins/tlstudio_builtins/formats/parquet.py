@@ -18,9 +18,10 @@ from tlstudio.api import (
     Skipped,
     Sniffed,
 )
+from tlstudio.places import readable
 from tlstudio_builtins.formats import parquet_writer
 from tlstudio_builtins.formats.arrow_files import ENDINGS, Batches, features_of, schema_of
-from tlstudio_builtins.formats.folders import NOUNS, modality_of_name, peek, printable, subfolders
+from tlstudio_builtins.formats.folders import NOUNS, modality_of_name, peek, subfolders
 from tlstudio_builtins.formats.options import ParquetOptions
 from tlstudio_builtins.formats.parquet_columns import Columns, choose
 from tlstudio_builtins.formats.split_folders import SPELLINGS
@@ -82,7 +83,7 @@ class Parquet:
     def read(self, source: Path) -> Iterator[RawItem | Skipped]:
         files = _files(source, self._options.config)
         if not files:
-            raise DataError(f"{printable(source)} holds no Parquet or Arrow files.")
+            raise DataError(f"{readable(source)} holds no Parquet or Arrow files.")
         columns = self._columns(source, files)
         self._declared = columns.declared()
         several = len({split for _, split in files}) > 1
@@ -124,7 +125,7 @@ class Parquet:
     def _item(
         self, path: Path, number: int, split: str, row: dict[str, Any], columns: Columns, finder: Finder
     ) -> RawItem | Skipped:
-        where = f"row {number} of {printable(path.name)}"
+        where = f"row {number} of {readable(path.name)}"
         try:
             label: Label = columns.label(row)
         except DataError as error:
@@ -167,7 +168,7 @@ def _files(source: Path, config: str = "") -> list[tuple[Path, str]]:
             waiting += reversed(subfolders(folder))
     if config and config not in found:
         known = ", ".join(sorted(found))
-        raise DataError(f"{printable(source)} has no part '{config}'; its parts are {known}.")
+        raise DataError(f"{readable(source)} has no part '{config}'; its parts are {known}.")
     return found.get(config or next(iter(sorted(found)), ""), [])
 
 

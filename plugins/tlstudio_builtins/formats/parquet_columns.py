@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from tlstudio.api import DataError, Declared, Label
+from tlstudio.places import readable
 from tlstudio_builtins.formats import table_names as known
 from tlstudio_builtins.formats.arrow_files import Batches
 from tlstudio_builtins.formats.csv_text import column
-from tlstudio_builtins.formats.folders import modality_of_name, printable
+from tlstudio_builtins.formats.folders import modality_of_name
 
 _KINDS = {"Image": "image", "Audio": "audio", "Video": "video"}
 _STARTS = (
@@ -59,17 +60,17 @@ def choose(path: Path, schema: Any, features: Mapping[str, Any], wanted: Columns
     names = list(schema.names)
     for name in (wanted.sample, *wanted.labels, wanted.group):
         if name and name not in names:
-            raise DataError(f"{printable(path)} has no column '{name}'; its columns are {', '.join(names[:20])}.")
+            raise DataError(f"{readable(path)} has no column '{name}'; its columns are {', '.join(names[:20])}.")
     sample = wanted.sample or _sample(schema, features)
     if not sample:
         raise DataError(
-            f"No column of {printable(path)} holds pictures, sounds or texts; its columns are {', '.join(names[:20])}. "
+            f"No column of {readable(path)} holds pictures, sounds or texts; its columns are {', '.join(names[:20])}. "
             f"Say which one it is."
         )
     labels = wanted.labels or _labels(schema, features, sample, wanted.task)
     if not labels:
         raise DataError(
-            f"No column of {printable(path)} is known to hold labels; its columns are {', '.join(names[:20])}. Say "
+            f"No column of {readable(path)} is known to hold labels; its columns are {', '.join(names[:20])}. Say "
             f"which one it is."
         )
     kind = schema.field(labels[0]).type
@@ -78,7 +79,7 @@ def choose(path: Path, schema: Any, features: Mapping[str, Any], wanted: Columns
     guessed = "multilabel" if several else "regression" if measured else "classification"
     task = wanted.task if wanted.task != "auto" else guessed
     if task == "segmentation" or (several and task != "multilabel"):
-        raise DataError(f"The column '{labels[0]}' of {printable(path)} cannot give data for {task}.")
+        raise DataError(f"The column '{labels[0]}' of {readable(path)} cannot give data for {task}.")
     group = wanted.group or next((n for n in names if column([n], known.GROUP) == 0 and n not in labels), "")
     return Columns(sample, labels, group, task, _modality(path, schema, features, sample), _classes(features, labels))
 

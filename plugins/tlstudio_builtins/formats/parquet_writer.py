@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from tlstudio.api import DataError, ExportItem, Mask
-from tlstudio_builtins.formats.writing import content_of, only, printable, text_of
+from tlstudio.places import readable
+from tlstudio_builtins.formats.writing import content_of, only, text_of
 
 _ROWS = 100
 _SAMPLES = {"image": ("image", "Image"), "audio": ("audio", "Audio"), "video": ("video", "Video")}
@@ -41,7 +42,7 @@ def write(
             if rows:
                 writers[split].write_table(pa.Table.from_pylist(rows, schema=schema))
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"The Parquet files in {printable(folder)} cannot be written: {error}.") from error
+        raise DataError(f"The Parquet files in {readable(folder)} cannot be written: {error}.") from error
     finally:
         for writer in writers.values():
             writer.close()

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tlstudio.api import DataError, ExportItem, RawItem, Skipped, Sniffed
-from tlstudio_builtins.formats.folders import NOUNS, Walker, holds, modality_of_all, printable, subfolders
+from tlstudio.places import readable
+from tlstudio_builtins.formats.folders import NOUNS, Walker, holds, modality_of_all, subfolders
 from tlstudio_builtins.formats.image_folder import beside
 from tlstudio_builtins.formats.writing import copy_item, safe_folders
 
@@ -45,11 +46,11 @@ class SplitFolders:
 
     def read(self, source: Path) -> Iterator[RawItem | Skipped]:
         if not source.is_dir():
-            raise DataError(f"{printable(source)} is not a folder. Name the folder that holds train, val and test.")
+            raise DataError(f"{readable(source)} is not a folder. Name the folder that holds train, val and test.")
         folders = subfolders(source)
         if not any(SPELLINGS.get(folder.name.lower()) == "train" for folder in folders):
             raise DataError(
-                f"{printable(source)} has no folder named train. Name it so, or import with the format image-folder."
+                f"{readable(source)} has no folder named train. Name it so, or import with the format image-folder."
             )
         inside = {f: subfolders(f) for f in folders if f.name.lower() in SPELLINGS}
         modality = _modality(list(inside))

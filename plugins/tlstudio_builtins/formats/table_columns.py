@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tlstudio.api import DataError
+from tlstudio.places import readable
 from tlstudio_builtins.formats import table_names as known
 from tlstudio_builtins.formats.csv_text import column, normalised
-from tlstudio_builtins.formats.folders import modality_of_name, printable
+from tlstudio_builtins.formats.folders import modality_of_name
 from tlstudio_builtins.formats.options import TableOptions
 from tlstudio_builtins.formats.split_folders import SPELLINGS
 from tlstudio_builtins.formats.table_source import Table
@@ -146,7 +147,7 @@ class _Chooser:
         several = len(labels) > 1 or bool(separator) or self._lists(labels[0])
         if self._task == "classification" and len(labels) > 1:
             raise DataError(
-                f"{len(labels)} columns of {printable(self._table.path.name)} are to be labels, and a class stands in "
+                f"{len(labels)} columns of {readable(self._table.path.name)} are to be labels, and a class stands in "
                 f"one. Choose one of them, or the task multilabel."
             )
         task = self._task if self._task != "auto" else "multilabel" if several else "classification"
@@ -177,7 +178,7 @@ class _Chooser:
     def _if(self, task: str, **found: object) -> tuple[str, dict[str, object]]:
         if self._task not in ("auto", task):
             raise DataError(
-                f"The columns that were chosen of {printable(self._table.path.name)} are for {task}, and the task is "
+                f"The columns that were chosen of {readable(self._table.path.name)} are for {task}, and the task is "
                 f"{self._task}. Choose the column of labels, or the task {task}."
             )
         return task, found
@@ -193,7 +194,7 @@ class _Chooser:
         position = column(self._header, [normalised(name)]) if normalised(name) else -1
         if position < 0:
             raise DataError(
-                f"{printable(self._table.path)} has no column '{name.strip()}'; its columns are {self._listed()}."
+                f"{readable(self._table.path)} has no column '{name.strip()}'; its columns are {self._listed()}."
             )
         return position
 
@@ -203,7 +204,7 @@ class _Chooser:
 
     def _unknown(self, what: str) -> DataError:
         return DataError(
-            f"Row 1 of {printable(self._table.path)} names the columns {self._listed()}; none of them is known to hold "
+            f"Row 1 of {readable(self._table.path)} names the columns {self._listed()}; none of them is known to hold "
             f"the {what}. Rename the column that does, or say which one it is."
         )
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tlstudio.api import DataError
+from tlstudio.places import readable
 from tlstudio_builtins.formats import csv_text, json_lines
 from tlstudio_builtins.formats.csv_text import Problem, column
-from tlstudio_builtins.formats.folders import listing, modality_of_name, printable
+from tlstudio_builtins.formats.folders import listing, modality_of_name
 from tlstudio_builtins.formats.json_lines import Cell
 from tlstudio_builtins.formats.table_names import KNOWN
 
@@ -30,9 +31,7 @@ class Table:
             return
         first = next((r for _, r in itertools.islice(csv_text.rows(path), 20) if not isinstance(r, Problem)), None)
         if first is None:
-            raise DataError(
-                f"The table {printable(path)} is empty. It needs a first row with the names of its columns."
-            )
+            raise DataError(f"The table {readable(path)} is empty. It needs a first row with the names of its columns.")
         self.named = header == "yes" or (header == "auto" and self._names_columns(first))
         self.header = (
             [name.strip() for name in first] if self.named else [f"column {n}" for n in range(1, len(first) + 1)]
@@ -95,14 +94,14 @@ def find_table(source: Path, endings: tuple[str, ...]) -> Path:
     if source.is_file():
         if source.suffix.lower() in (*endings, ".txt") or (kind != "CSV" and source.suffix.lower() == ".json"):
             return source
-        raise DataError(f"{printable(source)} is no {'CSV or TSV' if kind == 'CSV' else kind} file.")
+        raise DataError(f"{readable(source)} is no {'CSV or TSV' if kind == 'CSV' else kind} file.")
     try:
         tables = [Path(e.path) for e in listing(source) if e.name.lower().endswith(endings) and e.is_file()]
     except OSError as error:
-        raise DataError(f"The folder {printable(source)} cannot be read: {error.strerror}.") from error
+        raise DataError(f"The folder {readable(source)} cannot be read: {error.strerror}.") from error
     if len(tables) == 1:
         return tables[0]
     if not tables:
-        raise DataError(f"The folder {printable(source)} holds no {kind} file that lists its samples.")
-    names = ", ".join(printable(table.name) for table in tables[:10])
-    raise DataError(f"The folder {printable(source)} holds several tables: {names}. Name the one that is meant.")
+        raise DataError(f"The folder {readable(source)} holds no {kind} file that lists its samples.")
+    names = ", ".join(readable(table.name) for table in tables[:10])
+    raise DataError(f"The folder {readable(source)} holds several tables: {names}. Name the one that is meant.")

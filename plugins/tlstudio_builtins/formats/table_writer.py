@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tlstudio.api import DataError, ExportItem, Mask, TaskInfo
-from tlstudio_builtins.formats.writing import copy_item, mask_bytes, printable, text_of
+from tlstudio.places import readable
+from tlstudio_builtins.formats.writing import copy_item, mask_bytes, text_of
 
 FILES, MASKS = "files", "masks"
 
@@ -30,7 +31,7 @@ def write(
                 table.write({**sample, **learnt, **rest}, {f"meta.{k}": v for k, v in item.meta})
                 yield count
     except OSError as error:
-        raise DataError(f"{printable(path)} cannot be written: {error.strerror}. Check the folder.") from error
+        raise DataError(f"{readable(path)} cannot be written: {error.strerror}. Check the folder.") from error
 
 
 def _copied(item: ExportItem, folder: Path) -> str:

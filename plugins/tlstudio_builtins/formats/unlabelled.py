@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tlstudio.api import UNLABELLED, DataError, RawItem, Skipped, Sniffed
-from tlstudio.places import readable as printable
+from tlstudio.places import readable
 from tlstudio_builtins.formats.csv_text import lines_of
 from tlstudio_builtins.formats.folders import NOUNS, SUFFIXES, Walker, modality_below, names_below
 
@@ -30,7 +30,7 @@ class Unlabelled:
             sentence = "Texts without labels, one in each line."
         else:
             found = (name for name in names_below(source) if Path(name).suffix.lower() in SUFFIXES[modality])
-            shown = [printable(name) for name in itertools.islice(found, _PREVIEWED)]
+            shown = [readable(name) for name in itertools.islice(found, _PREVIEWED)]
             sentence = f"{NOUNS[modality][1].capitalize()} without labels: names of folders mean nothing here."
         rows = tuple((text,) for text in shown if text)
         column = "text" if source.is_file() else "file"
@@ -40,7 +40,7 @@ class Unlabelled:
         modality = _modality(source)
         if not modality:
             raise DataError(
-                f"{printable(source)} holds no pictures, sounds, texts or films. Name a folder that does, or a text "
+                f"{readable(source)} holds no pictures, sounds, texts or films. Name a folder that does, or a text "
                 "file with one text in each line."
             )
         if source.is_dir():

@@ -7,16 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tlstudio.api import DataError, Declared, Label, Mask, Options, RawItem, Skipped, Sniffed
+from tlstudio.places import readable
 from tlstudio_builtins.formats.boxes import SEES, TASKS, Box, check_task, label_of, usual_task
-from tlstudio_builtins.formats.folders import (
-    Entries,
-    is_picture_name,
-    listing,
-    names_below,
-    peek,
-    printable,
-    subfolders,
-)
+from tlstudio_builtins.formats.folders import Entries, is_picture_name, listing, names_below, peek, subfolders
 from tlstudio_builtins.formats.masks import MaskValues
 from tlstudio_builtins.formats.split_folders import SPELLINGS
 from tlstudio_builtins.formats.table_files import Finder
@@ -71,7 +64,7 @@ class PascalVoc:
 
     def read(self, source: Path) -> Iterator[RawItem | Skipped]:
         if not source.is_dir():
-            raise DataError(f"{printable(source)} is not a folder. Name the one that holds Annotations and JPEGImages.")
+            raise DataError(f"{readable(source)} is not a folder. Name the one that holds Annotations and JPEGImages.")
         if self._task == "segmentation" or (self._task == "auto" and _folder(source, "SegmentationClass")):
             yield from self._read_masks(source)
             return
@@ -83,7 +76,7 @@ class PascalVoc:
             else:
                 found.append(parsed)
         if not found:
-            raise DataError(f"{printable(source)} holds no Pascal VOC files (XML with an annotation of a picture).")
+            raise DataError(f"{readable(source)} holds no Pascal VOC files (XML with an annotation of a picture).")
         task = self._resolved(source, found)
         names = tuple(sorted({box.name for annotation in found for box in annotation.boxes}))
         self._declared = Declared(names if task == "regression" else ())
@@ -113,7 +106,7 @@ class PascalVoc:
     def _read_masks(self, source: Path) -> Iterator[RawItem | Skipped]:
         folder, pictures = _folder(source, "SegmentationClass"), _folder(source, "JPEGImages")
         if folder is None or pictures is None:
-            raise DataError(f"{printable(source)} has no folders SegmentationClass and JPEGImages, so it has no masks.")
+            raise DataError(f"{readable(source)} has no folders SegmentationClass and JPEGImages, so it has no masks.")
         values, splits, finder = MaskValues(), _splits(source, "Segmentation"), Finder(pictures)
         for entry in listing(folder):
             if not is_picture_name(entry.name):

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from tlstudio.api import DataError, Declared, ExportItem, Label, Mask, Options, RawItem, Skipped, Sniffed
 from tlstudio.data.archive_readers import Damaged, Member, Odd, members
+from tlstudio.places import readable
 from tlstudio_builtins.formats import webdataset_writer
-from tlstudio_builtins.formats.folders import NOUNS, listing, modality_of_name, printable, subfolders
+from tlstudio_builtins.formats.folders import NOUNS, listing, modality_of_name, subfolders
 from tlstudio_builtins.formats.masks import IGNORED
 from tlstudio_builtins.formats.split_folders import SPELLINGS
 from tlstudio_builtins.formats.webdataset_labels import MASKS, NAMES, Notes, label_of, task_of
@@ -76,7 +77,7 @@ class WebDataset:
     def read(self, source: Path) -> Iterator[RawItem | Skipped]:
         shards = _shards(source)
         if not shards:
-            raise DataError(f"{printable(source)} holds no tar shards.")
+            raise DataError(f"{readable(source)} holds no tar shards.")
         samples = _first(shards)
         modality = _modality(samples)
         task = self._task if self._task != "auto" else task_of(s.notes | _mask_note(s) for s in samples)
@@ -109,7 +110,7 @@ class WebDataset:
 def _item(
     path: Path, sample: Sample, split: str, modality: str, task: str, names: tuple[str, ...], targets: dict[str, None]
 ) -> RawItem | Skipped:
-    where = f"sample '{printable(sample.key)[:200]}' of {printable(path.name)}"
+    where = f"sample '{readable(sample.key)[:200]}' of {readable(path.name)}"
     part = _media(sample, modality)
     if part is None:
         return Skipped(path, f"There is no {NOUNS[modality][0]} in {where}.")
@@ -190,7 +191,7 @@ def _samples(path: Path) -> Iterator[Sample | Skipped]:
     try:
         for member in members(path, lambda count: None):
             if isinstance(member, Odd):
-                yield Skipped(path, f"'{printable(member.name)[:200]}': {member.reason}")
+                yield Skipped(path, f"'{readable(member.name)[:200]}': {member.reason}")
                 continue
             folder, _, file = member.name.removeprefix("./").rpartition("/")
             stem, _, suffix = file.partition(".")
@@ -206,12 +207,12 @@ def _samples(path: Path) -> Iterator[Sample | Skipped]:
             current.notes.update(notes)
             if suffix not in _NOTES or suffix == "txt":
                 if suffix in current.parts:
-                    yield Skipped(path, f"There are two members named '{printable(member.name)[:200]}'.")
+                    yield Skipped(path, f"There are two members named '{readable(member.name)[:200]}'.")
                     continue
                 current.parts[suffix] = part
             last = member.name
     except (Damaged, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, OSError, ValueError) as error:
-        after = f"after '{printable(last)[:200]}'" if last else "from its beginning"
+        after = f"after '{readable(last)[:200]}'" if last else "from its beginning"
         if current is not None and not _is_sample(current):
             current = None  # the part that says what it is, or the sample itself, is in what cannot be read
         yield Skipped(path, f"The shard cannot be read {after}, and the rest is left out: {_text(error)}.")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from tlstudio.api import DataError, ExportItem, Mask
+from tlstudio.places import readable
 from tlstudio_builtins.formats.webdataset_labels import NAMES
-from tlstudio_builtins.formats.writing import content_of, mask_bytes, printable
+from tlstudio_builtins.formats.writing import content_of, mask_bytes
 
 _SHARD = 500 << 20  # bytes
 _SUFFIX = {"image": ".png", "audio": ".wav", "text": ".txt", "video": ".mp4"}
@@ -43,7 +44,7 @@ def write(
             shards.add(item.split or "train", key, parts)
             yield count
     except OSError as error:
-        raise DataError(f"The shards in {printable(folder)} cannot be written: {error.strerror}.") from error
+        raise DataError(f"The shards in {readable(folder)} cannot be written: {error.strerror}.") from error
     finally:
         shards.close()
 

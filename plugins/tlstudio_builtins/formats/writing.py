@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tlstudio import places
 from tlstudio.api import DataError, ExportItem, Mask
-from tlstudio.places import readable as printable
+from tlstudio.places import readable
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -23,7 +23,7 @@ def copy_item(item: ExportItem, folder: Path, name: str = "") -> Path:
         else:
             copy_place(item.place, target)
     except OSError as error:
-        raise DataError(f"{printable(target)} cannot be written: {error.strerror}. Check the folder.") from error
+        raise DataError(f"{readable(target)} cannot be written: {error.strerror}. Check the folder.") from error
     return target
 
 
@@ -71,7 +71,7 @@ def safe_folders(class_names: Iterable[str], task: str) -> dict[str, str]:
     folded: dict[str, str] = {}
     for name in class_names:
         if not is_safe(name):
-            raise DataError(f"No folder can be called like the class '{printable(name)}'. Export with the format csv.")
+            raise DataError(f"No folder can be called like the class '{readable(name)}'. Export with the format csv.")
         if name.casefold() in folded:
             raise DataError(
                 f"The classes '{folded[name.casefold()]}' and '{name}' would share a folder on systems that do not "

@@ -7,8 +7,9 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from tlstudio.api import DataError, Declared, Label, Mask, Options, RawItem, Skipped, Sniffed
+from tlstudio.places import readable
 from tlstudio_builtins.formats.boxes import SEES, TASKS, Box, check_task, label_of, usual_task
-from tlstudio_builtins.formats.folders import Entries, is_picture_name, listing, peek, printable, subfolders
+from tlstudio_builtins.formats.folders import Entries, is_picture_name, listing, peek, subfolders
 from tlstudio_builtins.formats.masks import draw
 from tlstudio_builtins.formats.split_folders import SPELLINGS
 
@@ -71,7 +72,7 @@ class Yolo:
             else:
                 found.append((picture, notes, split, objects))
         if not found:
-            raise DataError(f"{printable(source)} holds no pictures with YOLO label files (images and labels).")
+            raise DataError(f"{readable(source)} holds no pictures with YOLO label files (images and labels).")
         highest = max((n for _, _, _, objects in found for n, _ in objects), default=-1)
         names = names or tuple(str(n) for n in range(highest + 1))
         task = self._resolved(source, names, [objects for _, _, _, objects in found[:1000]])

@@ -20,7 +20,7 @@ _FIRST = [
     MethodDescriptor(
         id="feature-extraction",
         title="Feature extraction",
-        description="The backbone stays as it is: each picture passes through it once, then a head learns in seconds.",
+        description="The backbone stays as it is: each sample passes through it once, then a head learns in seconds.",
         factory="tlstudio_builtins.methods.feature_extraction:FeatureExtraction",
         options=FeatureExtractionOptions,
         supports=supports_everything,
@@ -31,7 +31,7 @@ _FIRST = [
     MethodDescriptor(
         id="fine-tuning",
         title="Fine-tuning",
-        description="First the head alone, then every layer at lower rates: usually best from 20 pictures a class.",
+        description="First the head alone, then every layer at lower rates: usually best from 20 labels a class.",
         factory="tlstudio_builtins.methods.fine_tuning:FineTuning",
         options=FineTuningOptions,
         supports=supports_everything,

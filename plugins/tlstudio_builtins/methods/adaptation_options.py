@@ -80,6 +80,10 @@ class AdaptingOptions(SourceOnlyOptions):
 
 
 class MCCOptions(AdaptingOptions):
+    learning_rate: float = option(
+        0.005, title="Learning rate", help="Of the head; SGD with momentum 0.9.", gt=0.0, le=10.0
+    )
+    batch_size: int = option(36, title="Batch size", help="Samples of each data set in a batch.", ge=4, le=4096)
     temperature: float = option(
         2.5, title="Temperature", help="T in the formula: the higher, the softer the answers.", gt=0.0, le=100.0
     )
@@ -110,6 +114,14 @@ class MDDOptions(AdaptingOptions):
     )
     weight_decay: float = option(
         5e-4, title="Weight decay", help="Not on biases and normalisation.", level="all", ge=0.0, le=10.0
+    )
+    bottleneck: int = option(
+        1024,
+        title="Bottleneck",
+        help="Units between the backbone and the classifiers, with batch norm and ReLU.",
+        level="all",
+        ge=2,
+        le=16_384,
     )
     margin: float = option(4.0, title="Margin", help="γ in the formula.", gt=0.0, le=100.0)
     reversal: float = option(

@@ -85,7 +85,7 @@ class Attacked(nn.Module):
             pixels = self.network.pixels_of(inputs.clone())
             with torch.no_grad():
                 answers = self.network(pixels)
-            attacked = pgd(self.network, pixels, answers.argmax(1), self._eps, steps=self._steps)
+            attacked = pgd(self.network, pixels, answers.argmax(1), self._eps, steps=self._steps, fool=True)
             wrong: torch.Tensor = self.network(attacked).detach()
         return wrong
 

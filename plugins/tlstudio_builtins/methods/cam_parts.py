@@ -118,6 +118,11 @@ def _check(context: MethodContext, options: CamOptions) -> None:
             f"The source holds {source.modality if source else ''} and the target {context.modality}: no backbone "
             "takes both. Choose a source of the same kind, or leave the source out."
         )
+    if source is not None and source.objective.pixels:
+        raise TrainingError(
+            f"The source '{source.dataset}' has masks, and the source network learns answers for whole samples. Choose "
+            "one with classes, labels or numbers, or leave the source out."
+        )
     if variant != "class-paired":
         return
     if options.attention == "channel+spatial":

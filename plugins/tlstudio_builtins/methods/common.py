@@ -34,6 +34,15 @@ def network(context: MethodContext, hidden: int = 0) -> "Classifier | Segmenter"
     return Classifier(context.backbone, MLPHead(features, hidden, objective.outputs, *scaling))
 
 
+def check_pool(context: MethodContext) -> None:
+    """Raises ``TrainingError`` where a method that learns from samples without labels has none."""
+    if not context.unlabelled:
+        raise TrainingError(
+            "There are no samples without labels: all that were given are copies of what is validated or tested on, or "
+            "every label was kept. Give the run others, or keep fewer labels."
+        )
+
+
 def solved_phase(title: str, l2: float, sampler: Sampler) -> Phase:
     return Phase(
         name="head", title=title, epochs=1 if l2 else len(STRENGTHS), groups=(), solve=True,

@@ -4,7 +4,7 @@ from typing import Literal
 
 from tlstudio.api import option
 from tlstudio_builtins.methods.fine_tuning_options import Layers, Training
-from tlstudio_builtins.methods.l2_sp_options import Start
+from tlstudio_builtins.methods.l2_sp_options import Start, weight_decay
 
 
 class Features(Start):
@@ -43,11 +43,4 @@ class Features(Start):
 
 
 class DeltaOptions(Training, Layers, Features):
-    weight_decay: float = option(
-        0.0,
-        title="Weight decay",
-        help="Not on biases and normalisation. It would pull the backbone to zero, away from where it began.",
-        level="all",
-        ge=0.0,
-        le=10.0,
-    )
+    weight_decay: float = weight_decay()

@@ -66,7 +66,7 @@ CARDS: list[MethodDescriptor] = [
         factory=_FACTORY,
         options=DKDOptions,
         supports=_supports("dkd", "none"),
-        formula="min over s of CE(s, y) + T² (α KL(b_t ‖ b_s) + β KL(p̂_t ‖ p̂_s)), b = (p_y, 1 - p_y) and p̂ the "
+        formula="min over s of CE(s, y) + T² (α KL(b_t ‖ b_s) + β KL(q_t ‖ q_s)), b = (p_y, 1 - p_y) and q the "
         "softmax over the classes other than y, both at T",
         source="Zhao, Cui, Song, Qiu, Liang: Decoupled Knowledge Distillation. CVPR 2022",
         needs=("teacher",),

@@ -113,7 +113,7 @@ class DistillationOptions(Training, Losses):
     epochs: int = option(
         60,
         title="Epochs",
-        help="Passes over the training pictures. Students gain from patience: from random weights 100 and more.",
+        help="Passes over the training samples. Students gain from patience: from random weights 100 and more.",
         ge=1,
         le=10_000,
     )

@@ -58,15 +58,19 @@ def constant(found: Outputs, task: str) -> Outputs | None:
 
 
 def check_use(title: str, task: str, values: Mapping[str, float], guess: Mapping[str, float]) -> None:
-    """Raises ``TrainingError`` where the teacher is by no measure better than the constant answer ``guess``."""
+    """Raises ``TrainingError`` where the teacher is by no measure better than the constant answer ``guess``. A split on
+    which that is right already (all of one class) tells nothing.
+    """
     known = [(name, more) for name, more in MEASURES.get(task, _LOSS) if name in values and name in guess]
-    if not known or any(values[n] > guess[n] if more else values[n] < guess[n] for n, more in known):
+    if not known or guess[known[0][0]] == (1.0 if known[0][1] else 0.0):
+        return
+    if any(values[n] > guess[n] if more else values[n] < guess[n] for n, more in known):
         return
     name, _ = known[0]
+    figures = f"{name} {_figure(values[name])} on the validation split, against {_figure(guess[name])}"
     raise TrainingError(
-        f"The teacher ({title}) is no better than one that always gives the same answer: {name} {values[name]:.3f} on "
-        f"the validation split, against {guess[name]:.3f}. Nothing can be learnt from it. Choose another teacher, or "
-        "train this one first."
+        f"The teacher ({title}) is no better than one that always gives the same answer: {figures}. Nothing can be "
+        "learnt from it. Choose another teacher, or train this one first."
     )
 
 
@@ -75,10 +79,15 @@ def verdict(title: str, task: str, teacher: Mapping[str, float], student: Mappin
     name = next((n for n, _ in MEASURES.get(task, _LOSS) if n in teacher and n in student), "")
     if not name:
         return True, ""
-    figures = f"{name} {teacher[name]:.3f} against {student[name]:.3f} on the validation split"
+    figures = f"{name} {_figure(teacher[name])} against {_figure(student[name])} on the validation split"
     if better(task, teacher, student):
         return True, f"The teacher ({title}) is better than its student: {figures}."
     return False, (
         f"The teacher ({title}) is not better than its student: {figures}. It had little to teach; train without it, "
         "or choose a better teacher."
     )
+
+
+def _figure(value: float) -> str:
+    """Numbers of regression may be as large or as small as their unit makes them."""
+    return f"{value:.3f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.3g}"

@@ -14,7 +14,7 @@ class Beginning(Options):
     epochs: int = option(
         15,
         title="Epochs, all layers",
-        help="Passes over the training pictures; ends early when validation no longer improves.",
+        help="Passes over the training samples; ends early when validation no longer improves.",
         ge=1,
         le=10_000,
     )
@@ -111,7 +111,7 @@ class Training(Beginning):
         level="all",
     )
     weight_decay: float = options.weight_decay()
-    batch_size: int = option(16, title="Batch size", help="Pictures in a batch.", ge=2, le=4096)
+    batch_size: int = option(16, title="Batch size", help="Samples in a batch.", ge=2, le=4096)
     accumulate: int = option(
         1,
         title="Accumulation",

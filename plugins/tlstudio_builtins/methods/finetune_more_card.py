@@ -2,6 +2,7 @@
 
 from tlstudio.api import DatasetProfile, MethodDescriptor
 from tlstudio_builtins.methods.bias_tuning_options import BiasTuningOptions
+from tlstudio_builtins.methods.co_tuning_options import CoTuningOptions
 from tlstudio_builtins.methods.delta_options import DeltaOptions
 from tlstudio_builtins.methods.l2_sp_options import L2SPOptions
 from tlstudio_builtins.methods.lora_options import LoRAOptions
@@ -22,6 +23,14 @@ def _has_maps(task: str, modality: str, profile: DatasetProfile | None) -> str |
 def _has_start(task: str, modality: str, profile: DatasetProfile | None) -> str | None:
     if modality == "text":
         return "The networks for texts begin without pretrained weights, so that there is nothing to stay near to."
+    return None
+
+
+def _one_class(task: str, modality: str, profile: DatasetProfile | None) -> str | None:
+    if task != "classification":
+        return "It relates the backbone's classes to yours, and needs one class for each sample."
+    if modality == "text":
+        return "The networks for texts begin without pretrained weights, so that they know no classes of their own."
     return None
 
 
@@ -69,5 +78,17 @@ CARDS: list[MethodDescriptor] = [
         "μ/2 ‖θ - θ₀‖² + β/2 ‖W‖², where a is a softmax over channels of the loss without each of them",
         source="Li et al.: DELTA: Deep Learning Transfer Using Feature Map with Attention for Convolutional Networks. "
         "ICLR 2019, sections 3.2 and 3.3",
+    ),
+    MethodDescriptor(
+        id="co-tuning",
+        title="Co-Tuning",
+        description="Fine-tuning that uses the pretrained classifier, too: its classes are related to yours.",
+        factory="tlstudio_builtins.methods.co_tuning:CoTuning",
+        options=CoTuningOptions,
+        supports=_one_class,
+        source_classes=True,
+        formula="min over θ, W, S of mean cross-entropy(h_W(f_θ(x)), y) + λ mean cross-entropy(h_S(f_θ(x)), p(s | y)), "
+        "where S is the classifier that the weights came with and p(s | y) what it says of class y before it learns",
+        source="You, Kou, Long, Wang: Co-Tuning for Transfer Learning. NeurIPS 2020, section 3",
     ),
 ]

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tlstudio.api import UNLABELLED, Batch, MethodContext, Phase, SolveData, StepOutput, StepState, Stream
+from tlstudio_builtins.methods.common import check_pool
 from tlstudio_builtins.methods.fine_tuning import FineTuning
 from tlstudio_builtins.methods.fine_tuning_options import FineTuningOptions
 from tlstudio_builtins.methods.fixmatch_losses import Guess, flexible_thresholds, guess, masked_cross_entropy
@@ -27,6 +28,7 @@ class FixMatch:
         return self._model
 
     def phases(self, context: MethodContext) -> list[Phase]:
+        check_pool(context)
         o = self._options
         head, everything = self._tuning.phases(self._as_tuning(context))
         return [

@@ -22,8 +22,8 @@ class Start(Beginning):
     )
 
 
-class L2SPOptions(Training, Layers, Start):
-    weight_decay: float = option(
+def weight_decay() -> float:
+    chosen: float = option(
         0.0,
         title="Weight decay",
         help="Not on biases and normalisation. It would pull the backbone to zero, away from where it began.",
@@ -31,3 +31,8 @@ class L2SPOptions(Training, Layers, Start):
         ge=0.0,
         le=10.0,
     )
+    return chosen
+
+
+class L2SPOptions(Training, Layers, Start):
+    weight_decay: float = weight_decay()

@@ -111,9 +111,9 @@ def decay_per_layer() -> float:
     return chosen
 
 
-def backbone_rate() -> float:
+def backbone_rate(default: float = 1.0) -> float:
     chosen: float = option(
-        1.0,
+        default,
         title="Backbone rate",
         help="The last stage learns at this share of the head's rate.",
         unit="× head",

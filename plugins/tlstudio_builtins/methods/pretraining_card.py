@@ -58,7 +58,7 @@ CARDS = [
         factory=f"{_FACTORIES}:Autoencoder",
         options=AutoencoderOptions,
         supports=draws_pictures,
-        formula="min mean ‖g(f(x̃)) - x‖² over pixels; x̃ = x + σ·noise, or x with blank cells",
+        formula="min mean ‖g(f(x′)) - x‖² over pixels; x′ = x + σ·noise, or x with blank cells",
         source="Vincent, Larochelle, Bengio, Manzagol: Extracting and Composing Robust Features with Denoising "
         "Autoencoders. ICML 2008",
         takes=("unlabelled",),
@@ -71,7 +71,7 @@ CARDS = [
         factory=f"{_FACTORIES}:Masked",
         options=MaskedOptions,
         supports=draws_pictures,
-        formula="min over hidden patches of mean (p̂ - (p - mean p)/std p)²",
+        formula="min over hidden patches of mean (p′ - (p - mean p)/std p)², p′ what is drawn",
         source="He, Chen, Xie, Li, Dollár, Girshick: Masked Autoencoders Are Scalable Vision Learners. CVPR 2022",
         takes=("unlabelled",),
     ),

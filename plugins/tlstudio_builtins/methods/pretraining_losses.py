@@ -9,19 +9,30 @@ NEIGHBOURS, TEMPERATURE = 20, 0.1  # of the vote, as in Wu et al. 2018
 _AT_ONCE = 1024  # rows that are compared with all others
 
 
-def nt_xent(first: torch.Tensor, second: torch.Tensor, temperature: float) -> torch.Tensor:
+def nt_xent(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    temperature: float,
+    memory: tuple[torch.Tensor, torch.Tensor] | None = None,
+) -> torch.Tensor:
     """Normalised temperature-scaled cross-entropy (Chen et al.: A Simple Framework for Contrastive Learning. ICML
     2020, equation 1), a scalar.
 
     ``first`` and ``second``: float ``[N, D]``, row i of both being views of sample i. With s the cosine similarity of
     two of the 2N views, l(i, j) = -log(exp(s_ij / t) / Σ_{k≠i} exp(s_ik / t)): the denominator holds every view but the
     anchor itself, its partner included. The mean of l(i, j) and l(j, i) over all pairs. Computed in float32 at least.
+
+    ``memory``: further negatives of length 1, ``[M, D]``, without gradient, and which of them count for sample i, bool
+    ``[N, M]``; the denominator of both of its views holds these, too.
     """
     views = torch.cat([first, second])
     with torch.autocast(views.device.type, enabled=False):
         views = F.normalize(views.to(torch.promote_types(views.dtype, torch.float32)), dim=1)
         similarity = views @ views.T / temperature
+        past = None if memory is None else views @ memory[0].to(views.dtype).T / temperature
     similarity = similarity.masked_fill(torch.eye(len(views), dtype=torch.bool, device=views.device), -math.inf)
+    if past is not None and memory is not None:
+        similarity = torch.cat([similarity, past.masked_fill(~memory[1].repeat(2, 1), -math.inf)], dim=1)
     partner = torch.arange(len(views), device=views.device).roll(len(first))
     return F.cross_entropy(similarity, partner)
 

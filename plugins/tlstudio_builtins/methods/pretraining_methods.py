@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tlstudio.api import Batch, MethodContext, Optimizer, Schedule, StepOutput, StepState, Stream, Tools
+from tlstudio.api import Batch, MethodContext, Optimizer, Schedule, StepOutput, StepState, Stream, Tools, TrainingError
 from tlstudio.api.events import Event
 from tlstudio.training.modules import Classifier
 from tlstudio_builtins.methods import pretraining_decoder as decoding
@@ -17,6 +17,7 @@ from tlstudio_builtins.methods.pretraining_gan import NOISE, Spectral, adversari
 from tlstudio_builtins.methods.pretraining_gan import Generator as Drawing
 from tlstudio_builtins.methods.pretraining_losses import nt_xent
 from tlstudio_builtins.methods.pretraining_mae import HeldOutError, MaskedAutoencoder, MaskedDecoder, check_transformer
+from tlstudio_builtins.methods.pretraining_memory import Memory
 from tlstudio_builtins.methods.pretraining_options import (
     AdversarialOptions,
     AutoencoderOptions,
@@ -26,6 +27,7 @@ from tlstudio_builtins.methods.pretraining_options import (
 )
 
 Loss = Generator[Event, None, float | None]
+_MOST_NUMBERS = 1 << 25  # in a memory
 _SCALE = 256  # the batch size that published rates are for
 
 
@@ -184,7 +186,12 @@ class Contrastive(Pretraining):
             nn.ReLU(),
             nn.Linear(hidden, o.projection),
         )
-        return {"projector": projector}
+        if o.memory * o.projection > _MOST_NUMBERS:
+            raise TrainingError(
+                f"A memory of {o.memory:,} projections of {o.projection:,} numbers each is too large for checkpoints; "
+                f"together they may be {_MOST_NUMBERS:,} at most. Make 'memory' or 'projection' smaller."
+            )
+        return {"projector": projector, **({"memory": Memory(o.memory, o.projection)} if o.memory else {})}
 
     def streams(self) -> tuple[Stream, ...]:
         view = contrastive_augmentation(self.context)
@@ -196,7 +203,13 @@ class Contrastive(Pretraining):
         second = torch.cat([batch.views[0] for batch in batches.values()])
         projected = self.parts["projector"](self.backbone(torch.cat([first, second])))
         one, other = projected.chunk(2)
-        return StepOutput(nt_xent(one, other, o.temperature))
+        if not o.memory:
+            return StepOutput(nt_xent(one, other, o.temperature))
+        memory, pictures = self.parts["memory"], _pictures(batches).to(one.device)
+        assert isinstance(memory, Memory)
+        loss = nt_xent(one, other, o.temperature, memory.others(pictures))
+        memory.add(one, pictures)
+        return StepOutput(loss)
 
     def held_out(self, tools: Tools) -> Loss:
         """Of each picture itself and one view of it, in batches as large as in training."""
@@ -209,6 +222,11 @@ class Contrastive(Pretraining):
         pairs = zip(torch.split(plain.rows, o.batch_size), torch.split(view.rows, o.batch_size), strict=True)
         losses = [float(nt_xent(a, b, o.temperature)) * len(a) for a, b in pairs if len(a) > 1]
         return math.fsum(losses) / len(plain.rows) if losses else None
+
+
+def _pictures(batches: dict[str, Batch]) -> torch.Tensor:
+    """A number for each sample, of whichever stream, int64 ``[N]``."""
+    return torch.cat([len(batches) * batch.indices + place for place, batch in enumerate(batches.values())])
 
 
 def contrastive_augmentation(context: MethodContext) -> str:

@@ -11,7 +11,7 @@ def _epochs(default: int) -> int:
     return chosen
 
 
-def _batch(default: int, help_: str = "Pictures in a batch.") -> int:
+def _batch(default: int, help_: str = "Samples in a batch.") -> int:
     chosen: int = option(default, title="Batch size", help=help_, ge=4, le=8192)
     return chosen
 
@@ -83,6 +83,14 @@ class SupervisedOptions(PretrainingOptions):
     batch_size: int = _batch(64)
     learning_rate: float = _rate(0.1, "Of SGD with Nesterov momentum 0.9, for 256 in a batch; scaled with the batch.")
     weight_decay: float = options.weight_decay(1e-4)
+    warmup: float = option(
+        0.08,
+        title="Warm-up",
+        help="Share of the steps over which the rate rises, 5 of 60 epochs; then it falls as a cosine.",
+        level="all",
+        ge=0.0,
+        lt=1.0,
+    )
     label_smoothing: float = option(
         0.0,
         title="Label smoothing",
@@ -199,5 +207,14 @@ class ContrastiveOptions(PretrainingOptions):
     )
     projection: int = option(
         128, title="Projection", help="Numbers that views are compared by.", level="all", ge=2, le=4096
+    )
+    memory: int = option(
+        0,
+        title="Memory",
+        help="Pictures are told from so many projections of earlier batches, too: where a large batch does not fit. 0: "
+        "none; 4096 is usual.",
+        level="all",
+        ge=0,
+        le=65_536,
     )
     choose_by: Literal["neighbours", "loss"] = _chosen_by("neighbours")

@@ -28,6 +28,7 @@ from tlstudio.api import (
 )
 from tlstudio.api.events import Event, Message
 from tlstudio_builtins.methods import pseudo_labels as choosing
+from tlstudio_builtins.methods.common import check_pool
 from tlstudio_builtins.methods.fine_tuning import FineTuning
 from tlstudio_builtins.methods.fine_tuning_options import FineTuningOptions
 from tlstudio_builtins.methods.pseudo_label_set import LabelSet
@@ -51,6 +52,7 @@ class SelfTraining:
         return self._model
 
     def phases(self, context: MethodContext) -> list[Phase]:
+        check_pool(context)
         o = self._options
         head, everything = self._tuning.phases(self._as_tuning(context))
         phases = [head]
@@ -115,11 +117,6 @@ class SelfTraining:
         """Labels new samples of the pool, and writes down which."""
         o = self._options
         items = tools.items(UNLABELLED)
-        if not items:
-            raise TrainingError(
-                "There are no samples without labels: all that were given are copies of what is validated or tested "
-                "on, or every label was kept. Give the run others, or keep fewer labels."
-            )
         if not set(items).isdisjoint(tools.items("val")):
             raise TrainingError("The samples without labels hold some that are validated on. Import them separately.")
         pool = yield from self._logits(UNLABELLED, tools)

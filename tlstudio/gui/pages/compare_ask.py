@@ -1,6 +1,5 @@
 """Which methods are to be trained side by side: a list with what each takes, and one button."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,16 +21,20 @@ from tlstudio.comparing import plan
 from tlstudio.estimating import duration
 from tlstudio.gui.pages.train_inputs import NEEDED_WORDS
 from tlstudio.gui.session import Session
+from tlstudio.gui.text import numbers
 from tlstudio.gui.widgets.kit import Banner, button, link_button, muted_label, primary_button, small_label
 from tlstudio.project import Run
 
 _ROLE = Qt.ItemDataRole.UserRole
 _SEEDS = [0, 1, 2]
 _MOST_SEEDS = 20
+_CHOOSABLE = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable
 
 
 class CompareDialog(QDialog):
-    """``request``: arguments of ``runs.create_run`` that all methods share; ``options`` of some by id."""
+    """``request``: arguments of ``runs.create_run`` that all methods share; ``options`` of some by their names in
+    ``plan.plan``. Below a method stand its recipes.
+    """
 
     def __init__(
         self,
@@ -103,20 +106,11 @@ class CompareDialog(QDialog):
 
     def seeds(self) -> list[int]:
         """Empty where the text means none."""
-        found: list[int] = []
-        for part in re.split(r"[,;\s]+", self.seed_text.text().strip()):
-            hit = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part)
-            if hit is None:
-                return []
-            first, last = int(hit[1]), int(hit[2] or hit[1])
-            if last < first or last - first >= _MOST_SEEDS:
-                return []
-            found += range(first, last + 1)
-        unique = list(dict.fromkeys(found))
-        return unique if len(unique) <= _MOST_SEEDS else []
+        found = numbers(self.seed_text.text(), _MOST_SEEDS)
+        return found if len(found) <= _MOST_SEEDS else []
 
     def chosen(self) -> list[str]:
-        """Ids of the methods with a tick."""
+        """What has a tick, by its name in ``plan.plan``."""
         items = [self.methods.item(row) for row in range(self.methods.count())]
         return [str(item.data(_ROLE)) for item in items if item.checkState() == Qt.CheckState.Checked]
 
@@ -126,7 +120,7 @@ class CompareDialog(QDialog):
         assert project is not None
         self._ticket += 1
         ticket, request, options = self._ticket, dict(self._request), dict(self._options)
-        names = [method.id for method in registry.methods()]
+        names = [name for method in registry.methods() for name in plan.names(method)]
 
         def look() -> "tuple[int, plan.Plan | StudioError]":
             try:
@@ -143,27 +137,31 @@ class CompareDialog(QDialog):
         if isinstance(found, StudioError):
             self._on_failed(str(found))
             return
-        self._plans = {entry.method.id: entry for entry in found.entries}
-        quick = plan.suggested(found)
+        self._plans = {entry.key: entry for entry in found.entries}
+        ticked = {*plan.suggested(found), *self._options} - {
+            name.partition(":")[0] for name in self._options if ":" in name
+        }
         self.methods.blockSignals(True)
-        for entry in found.entries:
-            item = QListWidgetItem(f"{entry.method.title}  ·  {duration(entry.estimate.seconds)} a run")
-            item.setToolTip(f"{entry.method.title}\n{entry.method.description}")
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable)
-            on = entry.method.id in quick
-            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-            item.setData(_ROLE, entry.method.id)
-            self.methods.addItem(item)
+        for entry in sorted(found.entries, key=self._place):
+            self._add(entry.key, _listed(entry), f"{entry.title}\n{_about(entry)}", ticked=entry.key in ticked)
         for one in found.left_out:
-            reason = _reason(one)
-            item = QListWidgetItem(f"{one.title}  ·  {reason}")
-            item.setToolTip(f"{one.title}\n{reason}")
-            item.setFlags(Qt.ItemFlag.NoItemFlags)
-            item.setCheckState(Qt.CheckState.Unchecked)
-            item.setData(_ROLE, one.method)
-            self.methods.addItem(item)
+            if ":" not in one.method:  # why a recipe makes no sense here is said where it is chosen
+                self._add(one.method, f"{one.title}  ·  {_reason(one)}", f"{one.title}\n{_reason(one)}")
         self.methods.blockSignals(False)
         self._say()
+
+    def _place(self, entry: plan.Entry) -> tuple[float, str, bool]:
+        """The cheapest method first, and its recipes below it."""
+        return self._plans.get(entry.method.id, entry).seconds, entry.method.id, entry.recipe is not None
+
+    def _add(self, name: str, text: str, tip: str, *, ticked: bool | None = None) -> None:
+        """``ticked``: ``None`` for what cannot be chosen."""
+        item = QListWidgetItem(text)
+        item.setToolTip(tip)
+        item.setFlags(Qt.ItemFlag.NoItemFlags if ticked is None else _CHOOSABLE)
+        item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+        item.setData(_ROLE, name)
+        self.methods.addItem(item)
 
     def _on_failed(self, sentence: str) -> None:
         self._busy = False
@@ -212,7 +210,8 @@ class CompareDialog(QDialog):
     def _tick(self, state: Qt.CheckState) -> None:
         for row in range(self.methods.count()):
             item = self.methods.item(row)
-            if item.flags() & Qt.ItemFlag.ItemIsEnabled:
+            recipe = ":" in str(item.data(_ROLE))  # a variant, which nobody means by all methods
+            if item.flags() & Qt.ItemFlag.ItemIsEnabled and not (recipe and state == Qt.CheckState.Checked):
                 item.setCheckState(state)
 
     # --- doing it --------------------------------------------------------------------------------------------
@@ -268,6 +267,15 @@ def _given(request: Mapping[str, Any]) -> str:
         if (value := request.get(name))
     ]  # fmt: skip
     return f" What can use it is given: {'; '.join(words)}." if words else ""
+
+
+def _listed(entry: plan.Entry) -> str:
+    title = f"        recipe {entry.recipe.title}" if entry.recipe else entry.method.title
+    return f"{title}  ·  {duration(entry.estimate.seconds)} a run"
+
+
+def _about(entry: plan.Entry) -> str:
+    return entry.recipe.description if entry.recipe else entry.method.description
 
 
 def _reason(one: plan.LeftOut) -> str:

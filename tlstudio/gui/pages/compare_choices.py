@@ -23,7 +23,8 @@ def comparisons(runs: list[Run], datasets: list[DatasetInfo], asked: tuple[int, 
         kinds = {(run.method, str(run.options)) for run in some}
         if len(kinds) > 1:
             methods = len({run.method for run in some})
-            what = f"{methods} methods" if methods > 1 else f"{len(kinds)} settings"
+            settings = f"{len(kinds)} settings" if len(kinds) > methods else ""
+            what = ", ".join(filter(None, (f"{methods} methods" if methods > 1 else "", settings)))
             found.append(Comparison(f"{some[0].dataset} · {what} · {len(some)} runs from run {first}", ids))
     if asked and set(asked) <= known and set(asked) not in [set(one.runs) for one in found]:
         listed = ", ".join(map(str, asked[:6])) + (", …" if len(asked) > 6 else "")

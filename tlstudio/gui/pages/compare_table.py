@@ -9,10 +9,11 @@ from tlstudio.comparing.table import Row, Table
 from tlstudio.gui import theme
 
 _WIDTHS = {
-    "state": 150, "score": 126, "interval": 124, "behind": 128, "verdict": 140, "time": 80, "trained": 136,
+    "state": 150, "score": 126, "interval": 124, "behind": 128, "verdict": 156, "time": 80, "trained": 136,
     "size": 80, "latency": 84,
 }  # fmt: skip
 _METHOD = 170
+_LOW, _TALL = 38, 54  # of a row, with one line and with two
 _GO_FIRST = ("behind", "trained", "size", "interval", "latency")  # where the window is narrow
 
 
@@ -37,7 +38,7 @@ class CompareTable(QTableWidget):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(38)
+        self.verticalHeader().setDefaultSectionSize(_LOW)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
@@ -63,6 +64,7 @@ class CompareTable(QTableWidget):
         kept = self.current.title if self.current else ""
         self.rows = rows
         self.setRowCount(len(rows))
+        self.verticalHeader().setDefaultSectionSize(_TALL if any(row.apart for row in rows) else _LOW)
         score = next(place for place, column in enumerate(report.COLUMNS) if column.id == "score")
         if head := self.horizontalHeaderItem(score):
             head.setText(metric_title or "Test")
@@ -76,7 +78,7 @@ class CompareTable(QTableWidget):
                     item.setTextAlignment(_side(column.numeric))
                     self.setItem(place, number, item)
                 text = column.shown(table, row)
-                item.setText(text)
+                item.setText(f"{row.name}\n{row.apart}" if column.id == "method" and row.apart else text)
                 item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{column.title}: {text}")
                 item.setToolTip(tip if column.id in ("method", "state") else column.whole(table, row) or text)
                 item.setFont(theme.scaled_font(14, bold=row.best and column.id in ("method", "score", "verdict")))

@@ -66,6 +66,7 @@ class DataPage(Page):
         self.tools = DataTools(session, self.stack, self)
         self._compose()
         self._connect()
+        self._show(self.empty)
         self._on_dataset()
 
     def _compose(self) -> None:

@@ -131,10 +131,6 @@ class FilterBar(QWidget):
             order=self._order, descending=self._descending,
         )  # fmt: skip
 
-    @property
-    def narrows(self) -> bool:
-        return dataclasses.replace(self.wanted, order="id", descending=False) != ItemFilter()
-
     def take(self, wanted: ItemFilter, reason: str) -> None:
         """A filter from elsewhere; one chip names the reason and takes it away."""
         self.search.blockSignals(True)

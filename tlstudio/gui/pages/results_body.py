@@ -56,7 +56,7 @@ class ResultsBody(QSplitter):
         middle.setSizes([6000, 5400])
         self.addWidget(middle)
         self.addWidget(self.gallery)
-        self.setSizes([3500, 2500])
+        self.setSizes([5000, 3100])  # ten classes have room in a window of the usual size
         self.as_share.toggled.connect(self.matrix.set_as_share)
         self.matrix.cell_chosen.connect(self._on_cell)
         self.labels.part_chosen.connect(self._on_part)

@@ -102,12 +102,14 @@ class ClassTable(QTableView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
-        self._task = ""
+        self._task, self._longest = "", 0
         self.selectionModel().currentRowChanged.connect(self._on_row_changed)
 
     def set_rows(self, rows: list[Row], task: str = "classification") -> None:
         """The weakest stand first until the user sorts otherwise: that is where to look."""
         self._model.set_rows(rows, task)
+        advance = self.fontMetrics().horizontalAdvance
+        self._longest = max((advance(row.name) for row in rows), default=0) + _AROUND
         if task != self._task:
             self._task = task
             keys = [key for key, _, _ in self._model.figures]
@@ -121,14 +123,14 @@ class ClassTable(QTableView):
         self._fit()
 
     def _fit(self) -> None:
-        """No head is cut off; where there is little room, the last column goes."""
+        """No head is cut off; where there is little room, the last column goes. Names take what the figures leave."""
         heads = [f"{title}   " for _, title, _ in self._model.figures]
         least = [max(_NARROW, self.fontMetrics().horizontalAdvance(head) + _AROUND) for head in heads]
         room = self.viewport().width()
         crowded = len(least) > 2 and _NAME + sum(least) > room
         shown = least[:-1] if crowded else least
         self.setColumnHidden(len(least), crowded)
-        share = min(_WIDE, (room - _NAME) // max(1, len(shown)))
+        share = min(_WIDE, (room - max(_NAME, self._longest)) // max(1, len(shown)))
         widths = shown if max(shown, default=0) > share else [share] * len(shown)
         for column, width in enumerate(widths, 1):
             self.setColumnWidth(column, width)

@@ -18,7 +18,7 @@ from tlstudio.gui.widgets.kit import Card, muted_label
 if TYPE_CHECKING:
     from tlstudio.project import Item
 
-_STRIP, _BESIDE = 214, 300  # height in pixels: a line of items; a sound or masks
+_HINT, _STRIP, _BESIDE = 84, 214, 300  # height in pixels: a sentence; a line of items; a sound or masks
 _LOOKED_AT = ("audio", "text", "video")
 
 
@@ -47,7 +47,7 @@ class ResultsGallery(Card):
         self.body.addWidget(self.hint)
         self.body.addWidget(self.panes, 1)
         self.body.addStretch(0)
-        self.setMinimumHeight(_STRIP)
+        self._least = _STRIP
         self.strip.shot_chosen.connect(self._on_shot)
         self.panes.hide()
 
@@ -64,7 +64,7 @@ class ResultsGallery(Card):
         dataset = self._session.dataset(items.dataset)
         self._modality = dataset.modality if dataset is not None else "image"
         beside = items.task == "segmentation" or self._modality in _LOOKED_AT
-        self.setMinimumHeight(_BESIDE if beside else _STRIP)
+        self._least = _BESIDE if beside else _STRIP
         if dataset is not None:
             registry = self._session.registry
             preview = Previewer(dataset.modality, registry)
@@ -95,6 +95,7 @@ class ResultsGallery(Card):
         masks = self.beside.currentWidget() is self.masks
         self.beside.setVisible(bool(shots) and (masks or self._modality in _LOOKED_AT))
         self.panes.setVisible(bool(shots))
+        self.setMinimumHeight(self._least if shots else _HINT)  # what is to be chosen from needs the room
         self.hint.setVisible(not shots)
         self.hint.setText(self._none if chosen else self._hint)
         self.set_title(title or self._plural)

@@ -2,11 +2,12 @@
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from tlstudio.gui import theme
 from tlstudio.gui.pages.results_data import Row
 from tlstudio.gui.pages.results_items import ADDED, FOUND, MISSED
+from tlstudio.gui.widgets.painted_area import PaintedArea
 
 KINDS = (FOUND, MISSED, ADDED)
 _COLOURS = {FOUND: 0, MISSED: 1, ADDED: 5}  # of the theme's series
@@ -14,19 +15,13 @@ _WORDS = {FOUND: "found", MISSED: "missed", ADDED: "given without"}
 _ROW, _TOP = 40, 30
 
 
-class LabelBars(QAbstractScrollArea):
+class LabelBars(PaintedArea):
     """``part_chosen`` carries the position of a label and one of ``KINDS``."""
 
     part_chosen = Signal(int, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Labels: found, missed, given without")
-        self.viewport().setMouseTracking(True)
-        self.viewport().setAutoFillBackground(False)
-        self.setMinimumSize(260, 160)
+        super().__init__("Labels: found, missed, given without", 160, parent)
         self._names: list[str] = []
         self._counts: list[dict[str, int]] = []
         self.current = (-1, FOUND)
@@ -147,11 +142,6 @@ class LabelBars(QAbstractScrollArea):
             painter.setPen(theme.tokens().color("muted"))
             painter.drawText(QRectF(x + 15, 0, 120, 22), Qt.AlignmentFlag.AlignVCenter, _WORDS[kind])
             x += 15 + painter.fontMetrics().horizontalAdvance(_WORDS[kind]) + 16
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self.viewport().update()
 
     # ---- hands
 

@@ -14,28 +14,23 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from tlstudio.gui import theme
 from tlstudio.gui.plots.colours import mixed
+from tlstudio.gui.widgets.painted_area import PaintedArea
 
 SMALLEST, LARGEST = 22, 64
 _GAP = 3
 
 
-class ConfusionMatrix(QAbstractScrollArea):
+class ConfusionMatrix(PaintedArea):
     """Rows are the truth, columns the prediction. ``cell_chosen`` carries both, as positions."""
 
     cell_chosen = Signal(int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Confusion matrix")
-        self.viewport().setMouseTracking(True)
-        self.viewport().setAutoFillBackground(False)
-        self.setMinimumSize(260, 200)
+        super().__init__("Confusion matrix", 200, parent)
         self._names: list[str] = []
         self._counts: npt.NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
         self._shares: npt.NDArray[np.float64] = np.zeros((0, 0))
@@ -215,11 +210,6 @@ class ConfusionMatrix(QAbstractScrollArea):
                 area = QRect(box.left(), self._top - 24, box.width() - _GAP, 20)
                 painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self._names[column])
         painter.restore()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self.viewport().update()
 
     # --- hands ---------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from tlstudio.gui import theme
 from tlstudio.gui.pages.results_items import SplitItems
-from tlstudio.gui.plots.axis import ValueAxis
+from tlstudio.gui.plots.axis import WIDTH, ValueAxis
 from tlstudio.gui.plots.colours import PlotColours
 from tlstudio.gui.widgets.kit import pill_button, small_label
 from tlstudio.gui.widgets.value_bars import ValueBars
@@ -36,7 +36,7 @@ class TruthPlot(pg.PlotWidget):
         item = self.getPlotItem()
         item.setMenuEnabled(False)
         item.hideButtons()
-        item.getAxis("left").setWidth(46)
+        item.getAxis("left").setWidth(WIDTH)
         item.layout.setContentsMargins(0, 8, 18, 0)
         self._diagonal = pg.PlotCurveItem(antialias=True)
         self._points = pg.ScatterPlotItem(pxMode=True, size=8)

@@ -21,7 +21,14 @@ from tlstudio.gui.widgets.surfaces import Card, EmptyState
 from tlstudio.project import Run
 
 _FILE = "robustness.json"
-_TITLES = {"fgsm": "One step (FGSM)", "pgd": "Many steps (PGD)", "apgd": "Adaptive steps (APGD)"}
+_TOGETHER = "together"
+_TITLES = {
+    "fgsm": "One step (FGSM)",
+    "pgd": "Many steps (PGD)",
+    "apgd": "Adaptive steps (APGD)",
+    "apgd-dlr": "Adaptive steps, ratio of logits (APGD-DLR)",
+    _TOGETHER: "All of them",
+}
 _AMOUNTS = ((50, "50 pictures"), (100, "100 pictures"), (300, "300 pictures"), (0, "All pictures"))
 _STEPS = ((20, "20 steps"), (100, "100 steps, thorough"))
 _WHAT = (
@@ -160,8 +167,7 @@ class RobustnessView(ResultsView):
         self.corrupted.setVisible(bool(measured["corruptions"]))
         for key in list(self.chart.lines):
             self.chart.remove_line(key)
-        attacks = {name: measured["attacks"][name] for name in _TITLES if name in measured["attacks"]}
-        for colour, (name, rows) in enumerate(attacks.items()):
+        for colour, (name, rows) in enumerate(_curves(measured).items()):
             self.chart.add_line(name, _TITLES[name], colour, symbol="o", dash=dash_of(colour))
             eps = np.array([0.0, *(row["eps"] for row in rows)])
             share = np.array([measured["clean"]["accuracy"], *(row["accuracy"] for row in rows)])
@@ -176,7 +182,7 @@ class RobustnessView(ResultsView):
         colours = PlotColours.current()
         names = [
             f'<span style="color:{colours.of_series(place).name()}">●</span> {_TITLES[name]}'
-            for place, name in enumerate(name for name in _TITLES if name in self.measured.get("attacks", ()))
+            for place, name in enumerate(_curves(self.measured))
         ]
         note = "Across: how far each pixel may be moved, ε of 255. At 0 the pictures are as they are."
         self.legend.setText(f"{'&nbsp;&nbsp; '.join(names)}<br>{note}")
@@ -205,6 +211,12 @@ def _choices(name: str, choices: tuple[tuple[int, str], ...], chosen: int) -> QC
         box.addItem(words, value)
     box.setCurrentIndex(chosen)
     return box
+
+
+def _curves(measured: dict[str, Any]) -> dict[str, list[dict[str, float]]]:
+    """Over ε, of each attack and of all of them together, in the order of their titles."""
+    known = {**measured.get("attacks", {}), _TOGETHER: measured.get(_TOGETHER, [])}
+    return {name: known[name] for name in _TITLES if known.get(name)}
 
 
 def _of(measured: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ from tlstudio.gui.widgets.kit import Card, muted_label, primary_button
 from tlstudio.project import Run
 
 _CURVE, _SOUP = "weights_curve.json", "soup.json"
+_BELOW = (62, 0, 21, 0)  # so that the slider's handle stands below the point
 _ABOUT = (
     "At the left the pretrained network with its best linear head, at the right the fine-tuned run, between them their "
     "weights mixed. The right end is mostly best on data like those it learnt from; where later data differ, a point "
@@ -58,9 +59,13 @@ class WeightsView(ResultsView):
         row = QHBoxLayout()
         row.addWidget(self.point, 1)
         row.addWidget(self.make)
-        for widget in (muted_label(_ABOUT), self.chart, self.slider):
-            self.curve.body.addWidget(widget, 1 if widget is self.chart else 0)
-        self.curve.body.addLayout(row)
+        below = QHBoxLayout()
+        below.setContentsMargins(*_BELOW)
+        below.addWidget(self.slider)
+        self.curve.body.addWidget(muted_label(_ABOUT))
+        self.curve.body.addWidget(self.chart, 1)
+        for layout in (below, row):
+            self.curve.body.addLayout(layout)
         self.members = QLabel()
         self.members.setWordWrap(True)
         self.members.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -26,7 +26,7 @@ from tlstudio.project import Run
 
 _REFRESH_MS = 100
 _LOW, _NARROW = 760, 900  # the page's height and width
-_SMALL = ("", "method", "backbone", "val", "time", "state")
+_SMALL = ("", "run", "method", "backbone", "val", "time", "state")
 
 
 class RunPage(Page):
@@ -217,7 +217,7 @@ class RunPage(Page):
             self.happened.hide()
             return
         active, state, narrow = self.session.active, self.state(run), self.width() < _NARROW
-        self.header.set_title(run_words.title(self.session.registry, run), run_words.subtitle(run, short=narrow))
+        self.header.set_title(*run_words.header(self.session.registry, run, short=narrow))
         self.controls.show_state(
             state,
             reachable=self.run_id in active.running_ids,

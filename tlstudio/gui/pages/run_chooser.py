@@ -61,8 +61,12 @@ class RunChooser(ElidedCombo):
         selected = self._session.selected_run
         target = next((run_id for run_id in (selected, kept) if run_id in ids), ids[0] if ids else 0)
         self.setCurrentIndex(ids.index(target) if target else -1)
-        self.setToolTip(self.currentText())
+        self._explain()
         self._tell()
+
+    def _explain(self) -> None:
+        run = self.run
+        self.setToolTip(run_words.about(self._session.registry, run) if run else "")
 
     def _tell(self) -> None:
         if self.run_id != self._shown:
@@ -71,7 +75,7 @@ class RunChooser(ElidedCombo):
 
     @Slot(int)
     def _on_activated(self, _index: int) -> None:
-        self.setToolTip(self.currentText())
+        self._explain()
         self._session.select_run(self.run_id)
         self._tell()
 

@@ -26,7 +26,7 @@ class RunProgress(Card):
         self.phase.cut = Qt.TextElideMode.ElideRight
         self.phase.setMinimumWidth(96)
         self.eta = _number("took 00 min 00 s")
-        self.speed = _number("00000 images/s")
+        self.speed = _number("00000 samples/s")
         self.memory = _number("000.0 GiB")
         for label, tip in (
             (self.eta, "Time that is left"),
@@ -81,7 +81,7 @@ class RunProgress(Card):
         else:
             self.eta.setText(f"took {text.duration(story.seconds)}")
         speed = story.images_per_second
-        self.speed.setText(f"{speed:.0f} images/s" if speed >= 10 else f"{speed:.1f} images/s" if speed else "")
+        self.speed.setText(f"{speed:.0f} samples/s" if speed >= 10 else f"{speed:.1f} samples/s" if speed else "")
         self.memory.setText(f"{story.memory_bytes / 2**30:.1f} GiB" if story.memory_bytes else "")
 
 

@@ -53,7 +53,8 @@ class RunStory:
         self.epochs = 0
         self.phase = ""
         self.activity = ""  # work that is no training step: features, test
-        self.progress = 0.0  # 0..1; negative: unknown
+        self.progress = 0.0  # 0..1, of the run or of an activity; negative: unknown
+        self._trained = 0.0  # of the run
         self.eta = -1.0
         self.images_per_second = 0.0
         self.memory_bytes = 0
@@ -80,6 +81,7 @@ class RunStory:
         match event:
             case StepDone():
                 self.step, self.progress, self.eta = event.step, event.progress, event.eta
+                self._trained = event.progress
                 self.images_per_second = event.images_per_second
                 self.memory_bytes = event.memory_bytes or self.memory_bytes
                 self.activity = ""
@@ -95,6 +97,7 @@ class RunStory:
             case PhaseStarted():
                 self.epoch = 0 if event.index == 0 else self.epoch
                 self.epochs = self.epoch + event.epochs
+                self.progress, self.activity = self._trained, ""
                 self.phase = f"phase {event.index + 1} of {event.count}: {event.title}"
                 self._say(event, f"{self.phase}, {event.epochs} epoch{'s' if event.epochs != 1 else ''}")
             case RuntimeChosen():
@@ -148,6 +151,7 @@ class RunStory:
 
     def _end(self, event: Finished | Failed) -> None:
         self.ended, self.state, self.activity, self.eta = event, "", "", -1.0
+        self.progress = self._trained
         match event:
             case Failed():
                 self._say(event, event.sentence, "error")

@@ -3,6 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
+from tlstudio import recipes
 from tlstudio.api.errors import StudioError
 from tlstudio.gui.plots.curves import is_share, metric_name
 
@@ -42,6 +43,19 @@ def method_title(registry: "Registry", identifier: str) -> str:
         return identifier  # its plugin is not there any more; the run still is
 
 
+def method_with_recipe(registry: "Registry", run: "Run") -> str:
+    """``Fine-tuning · fastai``: the recipe that the run's options began with, where it was one."""
+    recipe = recipes.of_run(run)
+    return " · ".join([method_title(registry, run.method), *([recipe.title] if recipe else [])])
+
+
+def about(registry: "Registry", run: "Run") -> str:
+    """What tells the run from others: :func:`short`, and below it what was changed of its recipe."""
+    recipe = recipes.of_run(run)
+    known = {method.id: method for method in registry.methods()}.get(run.method)
+    return "\n".join([short(registry, run), *([recipes.sentence(recipe, run.options, known)] if recipe else [])])
+
+
 def backbone_title(registry: "Registry", run: "Run") -> str:
     """``MobileNetV2``, with the name of the weights where they are the user's own or random."""
     try:
@@ -59,18 +73,28 @@ def title(registry: "Registry", run: "Run") -> str:
 
 
 def subtitle(run: "Run", *, short: bool = False) -> str:
-    """``run 7 · seed 0 · started 14:02``, with the day where it was not today; ``short``: without when."""
+    """``run 7 · recipe fastai · digits · seed 0 · started 14:02``, with the day where it was not today; ``short``:
+    without when.
+    """
     when = ""
     if run.started and not short:
         moment, today = time.localtime(run.started), time.localtime()
         same_day = moment[:3] == today[:3]
         when = f" · started {time.strftime('%H:%M' if same_day else '%Y-%m-%d %H:%M', moment)}"
-    return f"run {run.id} · {run.dataset} · seed {run.seed}{when}"
+    recipe = recipes.of_run(run)
+    began = f"recipe {recipe.title} · " if recipe else ""
+    return f"run {run.id} · {began}{run.dataset} · seed {run.seed}{when}"
+
+
+def header(registry: "Registry", run: "Run", *, short: bool = False) -> tuple[str, str, str]:
+    """Title, subtitle and tooltip of the run's page."""
+    return title(registry, run), subtitle(run, short=short), about(registry, run)
 
 
 def short(registry: "Registry", run: "Run") -> str:
     """For lists to choose from."""
-    return f"run {run.id} · {title(registry, run)} · {run.dataset} · seed {run.seed}"
+    what = f"{method_with_recipe(registry, run)} · {backbone_title(registry, run)}"
+    return f"run {run.id} · {what} · {run.dataset} · seed {run.seed}"
 
 
 def score(run: "Run", split: str) -> str:

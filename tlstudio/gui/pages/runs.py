@@ -33,7 +33,7 @@ class RunsPage(Page):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self._curves: dict[tuple[int, float], RunCurves] = {}
-        self._ticket = 0
+        self._ticket, self._fresh = 0, True
         self._soon = QTimer(self)  # a selection of many rows comes as many signals
         self._soon.setSingleShot(True)
         self._soon.setInterval(20)
@@ -111,7 +111,12 @@ class RunsPage(Page):
 
     def shown(self) -> None:
         self._on_runs_changed()
-        if not self.table.selected() and self.session.runs:
+        self._begin()
+
+    def _begin(self) -> None:
+        """With something to look at."""
+        if self.isVisible() and not self.table.selected() and self.session.runs:
+            self._fresh = False
             self.table.select({self.session.selected_run or self.session.runs[-1].id})
 
     @Slot()
@@ -124,11 +129,14 @@ class RunsPage(Page):
         self.header.set_title("Runs", f"{len(runs)} run{'s' if len(runs) != 1 else ''}" if runs else "")
         if self.isVisible():
             self._on_selection_changed()
+        if self._fresh:
+            self._begin()
 
     @Slot()
     def _on_project_changed(self) -> None:
         self._curves.clear()
         self._ticket += 1
+        self._fresh = True
         self.overlay.set_runs([])
 
     @Slot()

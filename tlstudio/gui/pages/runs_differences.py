@@ -3,12 +3,11 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from tlstudio.api.errors import ProjectError
+from tlstudio import recipes
 from tlstudio.gui.options_fields import spell
 from tlstudio.gui.pages import run_words
 from tlstudio.project import Run
 from tlstudio.registry import Registry
-from tlstudio.training.spec import RunSpec
 
 
 def differences(registry: Registry, runs: list[Run]) -> list[tuple[str, list[str]]]:
@@ -34,10 +33,7 @@ def differences(registry: Registry, runs: list[Run]) -> list[tuple[str, list[str
 
 def _recipe(run: Run) -> str:
     """What its options began with."""
-    try:
-        chosen = RunSpec.load(run.dir).recipe
-    except ProjectError:
-        return "–"
+    chosen = recipes.of_run(run)
     return chosen.title if chosen else "–"
 
 

@@ -72,8 +72,8 @@ COLUMNS = {
         Column(
             "method",
             "Method",
-            lambda known, run: run_words.method_title(known, run.method),
-            lambda known, run: run_words.method_title(known, run.method),
+            run_words.method_with_recipe,
+            run_words.method_with_recipe,
         ),
         Column("backbone", "Backbone", run_words.backbone_title, run_words.backbone_title),
         Column(
@@ -167,6 +167,8 @@ class RunsModel(QAbstractTableModel):
                 return _side(column)
             case Qt.ItemDataRole.ToolTipRole:
                 text = column.shown(self._registry, run)
+                if column.id == "method":
+                    return run_words.about(self._registry, run)
                 return f"{text}\n{run.reason}" if column.id == "state" and run.reason else text
             case Qt.ItemDataRole.AccessibleTextRole:
                 return f"{column.title}: {column.shown(self._registry, run)}"

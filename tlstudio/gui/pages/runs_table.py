@@ -20,8 +20,9 @@ from tlstudio.gui.session import Session
 from tlstudio.project import Run
 
 _WIDTHS = {"": 26, "run": 64, "state": 88, "val": 98, "test": 80, "interval": 122, "time": 66, "seed": 64}
-_LEAST = {"method": 112, "backbone": 104, "data": 96}  # these share what is left
-_GO_FIRST = ("data", "time", "backbone")  # where the table is narrow
+_LEAST = {"method": 112, "backbone": 104, "data": 96}  # these share what is left,
+_METHOD = 200  # after the method has so much
+_GO_FIRST = ("data", "time", "backbone", "run")  # where the table is narrow
 
 
 class _Sorted(QSortFilterProxyModel):
@@ -135,9 +136,6 @@ class RunsTable(QTableView):
     def mark(self, run_id: int) -> None:
         self._model.mark(run_id)
 
-    def row_count(self) -> int:
-        return self._proxy.rowCount()
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         ids = [column.id for column in self._model.columns]
@@ -146,11 +144,13 @@ class RunsTable(QTableView):
             if sum(_WIDTHS.get(i) or _LEAST[i] for i in shown) > room and name in shown:
                 shown.remove(name)
         flexible = [name for name in shown if name in _LEAST]
-        left = room - sum(_WIDTHS[name] for name in shown if name in _WIDTHS)
+        left = room - sum(_WIDTHS.get(name) or _LEAST[name] for name in shown)
+        first = min(max(0, left), _METHOD - _LEAST["method"])
         for place, name in enumerate(ids):
             self.setColumnHidden(place, name not in shown)
             if name in flexible:
-                self.setColumnWidth(place, max(_LEAST[name], left // len(flexible)))
+                more = first * (name == "method") + max(0, left - first) // len(flexible)
+                self.setColumnWidth(place, _LEAST[name] + more)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():

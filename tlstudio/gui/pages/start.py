@@ -255,7 +255,7 @@ def _summary(result: dict[str, Any]) -> str:
     return (
         f"The demo is done: {Path(export['path']).name} was verified in a clean process on {export['images']} pictures "
         f"and takes {Path(guess['file']).name} for a {guess['class']} with {100 * guess['probability']:.0f} %. "
-        "Compare its runs here; each opens with its results."
+        "Its runs stand on the page Runs; each opens with its results."
     )
 
 

@@ -54,7 +54,8 @@ class NewProjectCard(Card):
         self.body.addLayout(buttons)
         self.name.textChanged.connect(self._update)
         self.place.textChanged.connect(self._update)
-        self.name.returnPressed.connect(self._on_create)
+        for field in (self.name, self.place):
+            field.returnPressed.connect(self._on_create)
         self._update()
 
     def begin(self, name: str = "", source: str = "") -> None:

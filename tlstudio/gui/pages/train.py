@@ -70,9 +70,9 @@ class TrainPage(Page):
 
     def _lay_out(self) -> None:
         self.header = PageHeader("Train", "what, from what, how")
-        label = QLabel("Data")
-        label.setBuddy(self.dataset)
-        self.header.add_action(label)
+        self.data = QLabel("Data")
+        self.data.setBuddy(self.dataset)
+        self.header.add_action(self.data)
         self.header.add_action(self.dataset)
         self.layout_.addWidget(self.header)
         self.empty = train_cards.nothing_yet()
@@ -167,7 +167,7 @@ class TrainPage(Page):
             names.index(self.session.selected_dataset) if names and self.session.selected_dataset in names else -1
         )
         self.empty.setVisible(not names)
-        for widget in (self.columns, self.footer, self.dataset):
+        for widget in (self.columns, self.footer, self.data, self.dataset):
             widget.setVisible(bool(names))
         self._on_registry_changed()
         self.advice.ask()
@@ -249,7 +249,7 @@ class TrainPage(Page):
         if (shared := self._shared()) is None:
             return
         request = {**shared, **self.inputs.all_inputs()}
-        options = {self.methods.current: self.form.changed_values()} if self.form.is_valid else {}
+        options = self.recipe.for_comparison()
         self._comparing = CompareDialog(self.session, request, options, self.runtime.seeds(), self)
         self._comparing.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._comparing.open()

@@ -38,6 +38,7 @@ class AdviceLine(Card):
         self.dismiss.clicked.connect(self._on_dismissed)
         self._dismissed = ""
         self.reasons = small_label()
+        self.reasons.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)  # some name a command
         self.reasons.hide()
         row = QHBoxLayout()
         row.setSpacing(10)

@@ -26,6 +26,7 @@ from tlstudio.project import DatasetInfo, Project
 from tlstudio.registry import Registry
 
 _LAST = 5  # rank of what hardly anybody looks for
+_OWN = "of this project"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +75,7 @@ def choices(registry: Registry, dataset: DatasetInfo | None, project: Project | 
         for made in of_runs.get(entry["id"], []):
             title, how = f"{entry['title']} · run {made.run}", made.title.partition(": ")[2].rpartition(" (")[0]
             facts = " · ".join([*_how_good(made), size])
-            card = BackboneChoice(entry["id"], made.id, title, how, facts, "of this project", True, reason)
+            card = BackboneChoice(entry["id"], made.id, title, how, facts, _OWN, True, reason)
             found.append((0 if made.card else _LAST - 1, card))
         title = f"{entry['title']} · random weights"
         random = BackboneChoice(entry["id"], weights.NONE, title, "nothing yet", size, "", True, reason)
@@ -228,8 +229,9 @@ class BackboneList(QWidget):
         self._model.set_rows(rows)
         self._nothing.setVisible(not rows and bool(self._all))
         if not (kept and self.select(kept.key)):
-            usable = next((choice.key for choice in rows if not choice.reason), "")
-            self.select(usable)
+            usable = [choice for choice in rows if not choice.reason]
+            usable.sort(key=lambda choice: choice.place == _OWN)  # what was pre-trained here may be worse than nothing
+            self.select(usable[0].key if usable else "")
         self.chosen.emit()
 
     @Slot(str)

@@ -73,6 +73,6 @@ def nothing_yet() -> EmptyState:
     return EmptyState(
         "data",
         "There is nothing to train on yet",
-        "Import a folder of pictures first: one folder for each class, or a table of labels.",
+        "Import data first: a folder with one folder of pictures, sounds or texts for each class, or a table.",
         "Go to Data",
     )

@@ -5,7 +5,6 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFileDialog,
-    QGridLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -18,6 +17,7 @@ from tlstudio.gui.options_form import LABEL_WIDTH
 from tlstudio.gui.pages import train_choices
 from tlstudio.gui.pages.train_choices import Choice
 from tlstudio.gui.pages.train_combo import combo, offer
+from tlstudio.gui.pages.train_grid import in_line
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import padded, rule, small_label
 from tlstudio.project import DatasetInfo
@@ -64,12 +64,7 @@ class InputsForm(QWidget):
         self.runs.setSelectionMode(QListWidget.SelectionMode.NoSelection)
         self.runs.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.runs.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 34, 0)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(4)
-        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
-        grid.setColumnStretch(1, 1)
+        grid = in_line(self)
         self._rows: dict[str, tuple[QLabel, QWidget, QLabel]] = {}
         rows = (
             ("source", "Source data", self.source),

@@ -26,7 +26,7 @@ class MethodHelp(QFrame):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAccessibleName(f"Help: {method.title}")
         self.setFixedWidth(_WIDTH)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(18, 16, 18, 16)
         column.setSpacing(8)
         title = QLabel(method.title)
@@ -53,6 +53,12 @@ class MethodHelp(QFrame):
         self.more.setVisible(self._page is not None)
         self.more.clicked.connect(self._on_more)
         column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def fit(self) -> None:
+        """As high as its words need at this width; the hint of wrapped labels alone is far higher."""
+        for label in self.findChildren(QLabel):
+            label.ensurePolished()
+        self.setFixedHeight(self._column.totalHeightForWidth(_WIDTH))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -69,7 +69,7 @@ class _Row(QFrame):
     @Slot()
     def _on_help(self) -> None:
         popup = MethodHelp(self._method, self)
-        popup.adjustSize()
+        popup.fit()
         corner = self.mapToGlobal(self.rect().topRight())
         screen = self.screen().availableGeometry()
         left = min(corner.x() + 8, screen.right() - popup.width() - 8)

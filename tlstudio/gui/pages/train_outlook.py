@@ -47,8 +47,9 @@ def look_ahead(
     registry = session.registry
     device = str(runtime.device.currentData())
     guess = estimating.estimate(
-        dataset, registry.backbone(choice.backbone), registry.method(method), form.values(), session.runs, device
-    )
+        dataset, registry.backbone(choice.backbone), registry.method(method), form.values(), session.runs, device,
+        noun=registry.modality(dataset.modality).noun[1],
+    )  # fmt: skip
     words = [*inputs.flags(), *settings, *runtime.flags()]
     line = command(session.project, dataset.name, choice, method, words, seeds, sweep.flags())
     runs = len(seeds) * len(sweep.choices({}))

@@ -12,6 +12,7 @@ from tlstudio.gui.run_thread import RunThread
 from tlstudio.gui.session import Session
 from tlstudio.gui.widgets.kit import link_button, small_label
 from tlstudio.ranking import store
+from tlstudio.ranking.columns import MEASURED, QUICK
 from tlstudio.ranking.store import Ranked, Ranking
 
 _SHOWN = 2  # of the ranking; the cards, the tooltip and the table have all
@@ -42,7 +43,8 @@ class RankLine(QWidget):
         self.text.hide()
         row = QHBoxLayout()
         self.more = link_button("All scores…")
-        self.more.setToolTip("Neighbours, LogME, H-score, TransRate, LEEP and NCE of each backbone")
+        *others, last = [score.title for score in (*MEASURED[1:], *QUICK)]
+        self.more.setToolTip(f"{', '.join(others)} and {last} of each backbone")
         self.more.clicked.connect(self._on_more)
         self.more.hide()
         self.dialog: RankingDialog | None = None
@@ -144,12 +146,11 @@ class RankLine(QWidget):
 
 def _card(place: int, row: Ranked, metric: Shown, ranking: Ranking) -> tuple[str, str]:
     """What the card of a backbone says, and the explanation."""
-    value = f"{metric.value(row.probe)} {metric.spread(row.probe_sd)}".rstrip()
-    numbers = {"LogME": row.logme, "H-score": row.h_score, "TransRate": row.transrate, "LEEP": row.leep, "NCE": row.nce}
-    others = ", ".join(f"{name} {number:.4g}" for name, number in numbers.items() if number is not None)
+    probe = f"{metric.value(row.probe)} {metric.spread(row.probe_sd)}".rstrip()
+    others = ", ".join(f"{one.title} {value:.4g}" for one in QUICK if (value := one.of(row)) is not None)
     about = (
-        f"On your data: {metric.word} of a linear probe {value}, {place}. of {len(ranking.rows)}; neighbours "
+        f"On your data: {metric.word} of a linear probe {probe}, {place}. of {len(ranking.rows)}; neighbours "
         f"{metric.value(row.neighbours)}{'; ' + others if others else ''}."
         f"{' ' + row.caution if row.caution else ''}"
     )
-    return f"{place}. {value}", about
+    return f"{place}. {probe}", about

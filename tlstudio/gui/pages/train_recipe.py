@@ -4,16 +4,17 @@ from typing import Any
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QStandardItemModel
-from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from tlstudio import recipes
 from tlstudio.api.errors import StudioError
 from tlstudio.api.method import MethodDescriptor
 from tlstudio.api.recipe import RecipeFacts
 from tlstudio.gui.options_fields import spell
-from tlstudio.gui.options_form import LABEL_WIDTH, OptionsForm
+from tlstudio.gui.options_form import OptionsForm
 from tlstudio.gui.pages.train_backbones import BackboneList
 from tlstudio.gui.pages.train_combo import combo
+from tlstudio.gui.pages.train_grid import in_line
 from tlstudio.gui.pages.train_methods import MethodList
 from tlstudio.gui.pages.train_sweep import SweepForm
 from tlstudio.gui.session import Session
@@ -50,16 +51,10 @@ class RecipeLine(QWidget):
         self.note = small_label()
         label = QLabel("Recipe")
         label.setBuddy(self.box)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 6)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(4)
-        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
-        grid.setColumnStretch(1, 1)
+        grid = in_line(self, below=6)
         grid.addWidget(label, 0, 0)
         grid.addWidget(self.box, 0, 1)
-        grid.setColumnMinimumWidth(2, 26)  # where the fields below have their way back
-        grid.addWidget(self.note, 1, 0, 1, 3)
+        grid.addWidget(self.note, 1, 0, 1, 2)
         self.box.activated.connect(self._on_activated)
         form.changed.connect(self._on_form_changed)
         methods.chosen.connect(self._on_method)
@@ -78,14 +73,23 @@ class RecipeLine(QWidget):
         options = self._form.values() if self._filled else self._form.changed_values()
         return {"recipe": self.current, "options": sweep.choices(options)}
 
+    def for_comparison(self) -> dict[str, dict[str, Any]]:
+        """The options by the name of the method, with its recipe behind it, as a comparison is asked for them."""
+        if self._method is None or not self._form.is_valid:
+            return {}
+        name = f"{self._method.id}:{self.current}" if self.current else self._method.id
+        return {name: self._settings()}
+
+    def _settings(self) -> dict[str, Any]:
+        """Options that are not as the recipe gave them, or the defaults."""
+        if (filled := self._filled) is None:
+            return self._form.changed_values()
+        return {name: value for name, value in self._form.values().items() if value != filled.values[name]}
+
     def flags(self) -> list[str]:
         """As the command line is told of it."""
-        if (filled := self._filled) is None:
-            settings = self._form.changed_values()
-        else:
-            settings = {n: v for n, v in self._form.values().items() if v != filled.values[n]}
-        words = ["--recipe", self.current] if filled else []
-        for name, value in settings.items():
+        words = ["--recipe", self.current] if self.current else []
+        for name, value in self._settings().items():
             words += ["--set", f"{name}={spell(value)}"]
         return words
 
@@ -154,7 +158,7 @@ class RecipeLine(QWidget):
         model = self.box.model()
         assert isinstance(model, QStandardItemModel)
         for row, recipe in enumerate(self._method.recipes, 1):
-            reason = recipe.supports(self._facts)
+            reason = recipes.reason_against(self._method, recipe, self._facts)
             model.item(row).setEnabled(not reason)
             model.item(row).setToolTip(reason or recipe.description)
         wanted, before = str(self.box.currentData() or ""), self._filled

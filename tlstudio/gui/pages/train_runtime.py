@@ -1,12 +1,12 @@
 """Seeds, and what the run computes on."""
 
-import re
 from typing import Literal
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QWidget
 
-from tlstudio.gui.options_form import LABEL_WIDTH
+from tlstudio.gui.pages.train_grid import in_line
+from tlstudio.gui.text import numbers
 from tlstudio.gui.widgets.kit import small_label
 from tlstudio.settings import Settings
 from tlstudio.training.spec import RuntimePreferences
@@ -47,12 +47,7 @@ class RuntimeForm(QWidget):
             combo.currentIndexChanged.connect(self._on_edited)
         self.seed_text.setMinimumWidth(80)
         self._hint = small_label("One run each: 0, 1, 2 or 0-4.")
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 34, 0)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(6)
-        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
-        grid.setColumnStretch(1, 1)
+        grid = in_line(self, spacing=6)
         rows = (
             ("Seeds", self.seed_text),
             ("Device", self.device),
@@ -68,16 +63,7 @@ class RuntimeForm(QWidget):
 
     def seeds(self) -> list[int]:
         """The seeds as numbers; empty where the text means none, which stands beside the field then."""
-        found: list[int] = []
-        for part in re.split(r"[,;\s]+", self.seed_text.text().strip()):
-            hit = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part)
-            if hit is None:
-                return []
-            first, last = int(hit[1]), int(hit[2] or hit[1])
-            if last < first or last - first >= MOST_SEEDS:
-                return []
-            found += range(first, last + 1)
-        return list(dict.fromkeys(found))[: MOST_SEEDS + 1]
+        return numbers(self.seed_text.text(), MOST_SEEDS)
 
     def preferences(self) -> RuntimePreferences:
         precision: Precision = self.precision.currentData()

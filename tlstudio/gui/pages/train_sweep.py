@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
 
 from tlstudio.api.errors import OptionsError
 from tlstudio.api.options import NoOptions, Options, parse_options
-from tlstudio.gui.options_form import LABEL_WIDTH
+from tlstudio.gui.pages.train_grid import in_line
 from tlstudio.gui.widgets.kit import small_label
 
 MOST = 50
@@ -37,12 +37,7 @@ class SweepForm(QWidget):
         self._hint = small_label()
         label = QLabel("Sweep")
         label.setBuddy(self.option)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 34, 0)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(6)
-        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
-        grid.setColumnStretch(1, 1)
+        grid = in_line(self, spacing=6)
         grid.addWidget(label, 0, 0)
         grid.addWidget(self.option, 0, 1)
         grid.addWidget(self.values_text, 1, 1)

@@ -1,6 +1,7 @@
 """An axis with short labels, faint lines across the plot, and percent where the values are shares."""
 
 import math
+import re
 
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF
@@ -9,6 +10,8 @@ from PySide6.QtGui import QColor, QFont
 from tlstudio.gui.plots.colours import PlotColours
 
 _PIXELS_PER_LABEL = {"left": 44, "bottom": 90}
+WIDTH, MOST_CHARACTERS = 58, 7  # of an axis at the left, which drops labels that are wider
+_WHOLE = (1.0, 2.0, 5.0, 10.0)  # epochs and steps have no halves
 
 
 class ValueAxis(pg.AxisItem):
@@ -48,6 +51,8 @@ class ValueAxis(pg.AxisItem):
         if self.logMode:
             return [(1.0, _log_marks(low, high, count))]
         spacing = round_up((high - low) / count)
+        if self.orientation == "bottom" and spacing > 1:
+            spacing = round_up(math.ceil(spacing), _WHOLE)
         first, last = math.ceil(low / spacing - 1e-9), math.floor(high / spacing + 1e-9)
         return [(spacing, [index * spacing for index in range(first, last + 1)])]
 
@@ -58,13 +63,16 @@ class ValueAxis(pg.AxisItem):
             texts = [f"{value * 100:.3g}" for value in values]
             return [*texts[:-1], f"{texts[-1]} %"] if texts else texts
         places = max(0, -math.floor(math.log10(spacing) + 1e-9)) if spacing < 1 else 0
-        return [f"{value:.{places + (spacing * 10**places % 1 > 1e-6)}f}" for value in values]
+        texts = [f"{value:.{places + (spacing * 10**places % 1 > 1e-6)}f}" for value in values]
+        if max(map(len, texts), default=0) <= MOST_CHARACTERS:
+            return texts
+        return [re.sub(r"e([+-])0*", lambda found: f"e{found[1].strip('+')}", f"{value:.3g}") for value in values]
 
 
-def round_up(value: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten."""
+def round_up(value: float, steps: tuple[float, ...] = (1.0, 2.0, 2.5, 5.0, 10.0)) -> float:
+    """The next of ``steps`` times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1.0, 2.0, 2.5, 5.0, 10.0) if step * power >= value * (1 - 1e-9))
+    return next(step * power for step in steps if step * power >= value * (1 - 1e-9))
 
 
 def _log_marks(low: float, high: float, count: float) -> list[float]:

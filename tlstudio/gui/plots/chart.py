@@ -10,11 +10,12 @@ from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPe
 from PySide6.QtWidgets import QLabel, QWidget
 
 from tlstudio.gui import theme
-from tlstudio.gui.plots.axis import ValueAxis
+from tlstudio.gui.plots.axis import WIDTH, ValueAxis
 from tlstudio.gui.plots.colours import PlotColours
 from tlstudio.gui.plots.decimate import evenly, peaks, visible
 from tlstudio.gui.plots.line import Line, percent_text, plain
-from tlstudio.gui.plots.ranges import extent
+from tlstudio.gui.plots.marks import Marks
+from tlstudio.gui.plots.ranges import extent, inside
 from tlstudio.gui.plots.series import FloatArray
 
 _LOG_FLOOR = 1e-12
@@ -40,12 +41,11 @@ class Chart(pg.PlotWidget):
         self.setFrameShape(pg.PlotWidget.Shape.NoFrame)
         self.lines: dict[str, Line] = {}
         self.title = name
-        self.marks_at = 0.93  # height of the phases' titles, as a share of the plot
+        self.marks = Marks(self.getPlotItem())
         self._bounds: tuple[float, float] | None = None
         self._x_end = 1.0
         self._log = False
         self._manual = False
-        self._marks: list[pg.InfiniteLine] = []
         self._best: tuple[float, float, str, int] | None = None
         self.format_value: Callable[[float], str] = plain
         self.x_name = "epoch"
@@ -56,7 +56,7 @@ class Chart(pg.PlotWidget):
         item = self.getPlotItem()
         item.setMenuEnabled(False)
         item.hideButtons()
-        item.getAxis("left").setWidth(46)
+        item.getAxis("left").setWidth(WIDTH)
         item.getAxis("bottom").setHeight(26)
         view = item.getViewBox()
         item.layout.setContentsMargins(0, 8, 14, 0)
@@ -105,7 +105,7 @@ class Chart(pg.PlotWidget):
 
     def set_limits(self, bounds: tuple[float, float] | None, x_end: float) -> None:
         """``bounds`` of the values where they are known (a share: 0 to 1); ``x_end``: epochs that are expected."""
-        self._bounds, self._x_end = bounds, max(x_end, 1e-9)
+        self._bounds, self._x_end = bounds, x_end if x_end > 0 else 1.0
 
     def set_percent(self, percent: bool) -> None:
         self._left.percent = percent
@@ -119,15 +119,7 @@ class Chart(pg.PlotWidget):
 
     def set_phase_marks(self, marks: list[tuple[float, str]]) -> None:
         """Dashed lines with titles where phases change."""
-        for mark in self._marks:
-            self.getPlotItem().removeItem(mark)
-        self._marks = []
-        for position, title in marks:
-            mark = pg.InfiniteLine(
-                position, 90, label=title, labelOpts={"position": self.marks_at, "anchors": [(0, 0.5), (0, 0.5)]}
-            )
-            self._marks.append(mark)
-            self.getPlotItem().addItem(mark, ignoreBounds=True)
+        self.marks.set(marks)
         self._colour_marks()
 
     def set_best(self, point: tuple[float, float] | None, text: str, colour: int) -> None:
@@ -149,6 +141,7 @@ class Chart(pg.PlotWidget):
             if line.symbol:
                 line.item.opts["symbol"] = line.symbol if x.size <= _MOST_SYMBOLS else None
             line.item.setData(x, np.log10(np.maximum(y, _LOG_FLOOR)) if self._log else y)
+        self.marks.fit()
         self._place_best(left, right)
 
     def _fit(self) -> None:
@@ -177,7 +170,9 @@ class Chart(pg.PlotWidget):
         _, (low, high) = self.getPlotItem().getViewBox().viewRange()
         above = y < low + (high - low) * 0.82
         self._best_text.setText(text)
-        self._best_text.setAnchor((1.0 if x > (left + right) / 2 else 0.0, 1.35 if above else -0.35))
+        room, place = self.getPlotItem().getViewBox().width(), (x - left) / max(right - left, 1e-9)
+        beside = inside(place * room, self._best_text.textItem.boundingRect().width(), room)
+        self._best_text.setAnchor((beside, 1.35 if above else -0.35))
         self._best_text.setPos(x, y)
         self._best_text.show()
 
@@ -219,10 +214,7 @@ class Chart(pg.PlotWidget):
             line.item.setSymbolPen(pg.mkPen(colour))
 
     def _colour_marks(self) -> None:
-        for mark in self._marks:
-            mark.setPen(pg.mkPen(self.colours.muted, width=1, style=Qt.PenStyle.DashLine))
-            mark.label.setColor(self.colours.muted)
-            mark.label.setFont(theme.scaled_font(12))
+        self.marks.dress(self.colours)
         if self._best is not None:
             self._best_dot.setBrush(self.colours.of_series(self._best[3]))
         self._best_dot.setPen(pg.mkPen(self.colours.background, width=1.5))

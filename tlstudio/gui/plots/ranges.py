@@ -7,6 +7,16 @@ import numpy as np
 from tlstudio.gui.plots.series import FloatArray
 
 
+def inside(place: float, text: float, room: float) -> float:
+    """How much of a text that is ``text`` pixels wide lies left of ``place``, 0 to 1: it stands on the side where there
+    is more room, and does not leave the ``room`` where that can be helped.
+    """
+    wish = 1.0 if place > room / 2 else 0.0
+    if text <= 0:
+        return wish
+    return min(max(wish, 1 - (room - place) / text, 0.0), max(place / text, 0.0), 1.0)
+
+
 def extent(shown: list[FloatArray], *, log: bool) -> tuple[float, float]:
     """A range that does not creep with every point: its top is the next round number."""
     if not shown:

@@ -105,12 +105,17 @@ class JobPanel(Card):
                 self.what.setText(title)
             case StepDone(progress=progress, eta=eta):
                 self._advance(round(progress * 1000), 1000)
+                self.amount.setText("")  # of what came before
                 self.left.setText(f"{text.duration(eta)} left" if eta >= 0 else "")
             case EpochDone(epoch=epoch):
                 self.what.setText(f"Epoch {epoch} done")
             case Message(text=sentence):
                 self._note(sentence)
                 self.what.setText(sentence)
+                if self.bar.value() == self.bar.maximum() > 0:  # what was counted is done; something else begins
+                    self.bar.setRange(0, 0)
+                    self.amount.setText("")
+                    self.left.clear()
             case Finished(status=status, result=result):
                 self._end()
                 self.what.setText("Done" if status == "finished" else "Stopped")

@@ -51,14 +51,16 @@ class PageHeader(QWidget):
         self.title.setObjectName("title")
         self.subtitle = ElidedLabel(subtitle)
         self.subtitle.setObjectName("subtitle")
+        self.subtitle.cut = Qt.TextElideMode.ElideRight  # what it begins with says most
         self._row.addWidget(self.title)
         self._row.addWidget(self.subtitle, 1)
         self._row.addStretch(0)
         self.setMinimumHeight(40)
 
-    def set_title(self, title: str, subtitle: str = "") -> None:
-        self.title.setText(title)
-        self.subtitle.setText(subtitle)
+    def set_title(self, title: str, subtitle: str = "", tip: str = "") -> None:
+        for label, text in ((self.title, title), (self.subtitle, subtitle)):
+            label.setToolTip(tip)
+            label.setText(text)
 
     def add_action(self, widget: QWidget) -> QWidget:
         """Adds a button (or any widget) at the right end and returns it."""

@@ -104,7 +104,8 @@ def test_that_other_data_sets_are_named_with_what_they_are_good_for(
     source = dataclasses.replace(info, name="drawings")
     sounds = dataclasses.replace(info, name="calls", modality="audio")
     monkeypatch.setattr(shades_project, "dataset", lambda _name: info)
-    monkeypatch.setattr(shades_project, "datasets", lambda: [info, pool, source, sounds])
+    counts = dataclasses.replace(resized(info, {"cells": 900}, name="counts"), task="regression")
+    monkeypatch.setattr(shades_project, "datasets", lambda: [info, pool, source, sounds, counts])
     monkeypatch.setattr(shades_project, "report", lambda _name: None)
     known = Situation.of(shades_project, registry, "shades", LAPTOP)
     assert [one.name for one in (*known.pools, *known.sources, *known.others)] == ["pool", "drawings", "calls"]

@@ -239,7 +239,10 @@ def _alternatives(
 
     if known.pools:
         pool = max(known.pools, key=lambda other: other.profile.items)
-        add(("flexmatch", "fixmatch"), f"With '{pool.name}': {pool.profile.items:,} samples without labels.")
+        add(
+            ("flexmatch", "fixmatch"),
+            f"With '{pool.name}': {pool.profile.items:,} samples without labels, if these are of the same kinds.",
+        )
     if known.sources:
         source = max(known.sources, key=lambda other: other.split_counts.get("train", 0))
         count, alike = source.split_counts.get("train", 0), known.likeness.get(source.name)

@@ -85,7 +85,9 @@ class Situation:
             train=train,
             val=info.split_counts.get("val", 0),
             test=info.split_counts.get("test", 0),
-            pools=tuple(other for other in alike if len(other.class_names) < 2),
+            pools=tuple(
+                other for other in alike if registry.task(other.task).label == "class" and len(other.class_names) < 2
+            ),
             sources=sources,
             others=tuple(other for other in others if other.modality != info.modality and len(other.class_names) > 1),
             runs=tuple(project.runs()),

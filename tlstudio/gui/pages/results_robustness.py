@@ -180,10 +180,10 @@ class RobustnessView(ResultsView):
 
     def _write_legend(self) -> None:
         colours = PlotColours.current()
-        names = [
-            f'<span style="color:{colours.of_series(place).name()}">●</span> {_TITLES[name]}'
-            for place, name in enumerate(_curves(self.measured))
-        ]
+        names = []
+        for place, name in enumerate(_curves(self.measured)):
+            dot = f'<span style="color:{colours.of_series(place).name()}">●</span>'
+            names.append("&nbsp;".join([dot, *_TITLES[name].split()]))  # no line ends within a name
         note = "Across: how far each pixel may be moved, ε of 255. At 0 the pictures are as they are."
         self.legend.setText(f"{'&nbsp;&nbsp; '.join(names)}<br>{note}")
 

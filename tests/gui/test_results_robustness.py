@@ -36,7 +36,7 @@ def test_that_robustness_is_measured_and_drawn_and_there_again_later(results: Re
     qtbot.waitUntil(lambda: bool(view.measured), timeout=120_000)
     assert {"fgsm", "pgd", "apgd", "together"} <= set(view.chart.lines)
     assert set(view.measured["attacks"]) < set(view.chart.lines)
-    assert "All of them" in view.legend.text()
+    assert "All&nbsp;of&nbsp;them" in view.legend.text()
     assert "Of 12 pictures" in view.sentences.text()
     assert view.what.text().startswith("Measured on 12 of 12 pictures of the test split, drawn by seed 0")
     assert "blur" in view.grid.accessibleDescription()

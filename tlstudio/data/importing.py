@@ -192,7 +192,8 @@ def _classes(
     if task == "classification" and len(names) == 1 and source.format.labelled:
         raise DataError(
             f"All {staging.count()} usable {several} of {source.path} belong to one class, '{names[0]}'. A classifier "
-            f"needs at least two: give each class a folder of its own, and name the folder that holds them all."
+            "needs at least two: give each class a folder of its own, and name the folder that holds them all. Samples "
+            "that have no labels are the format 'unlabelled'."
         )
     if not names:
         raise DataError(f"No {one} of {source.path} has a label. Without any, there is nothing to learn.")

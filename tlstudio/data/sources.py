@@ -143,7 +143,8 @@ def _unrecognised(source: Path) -> DataError:
     if not folders:
         return DataError(
             f"{source} has no subfolders and no table (CSV) that says which class each file belongs to. Make one "
-            f"subfolder for each class and put its files there, or add a CSV with the columns file and label."
+            "subfolder for each class and put its files there, or add a CSV with the columns file and label. "
+            "Samples without labels, for methods that learn from them too, are the format 'unlabelled'."
         )
     return DataError(
         f"No pictures, sounds, texts or films were found in the folders of {source}, nor a table (CSV) with the "

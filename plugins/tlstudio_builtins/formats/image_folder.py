@@ -77,7 +77,8 @@ class ImageFolder:
 def no_classes(source: Path) -> DataError:
     return DataError(
         f"{readable(source)} has no subfolders and no table (CSV) that says which class each picture belongs to. Make "
-        f"one subfolder for each class and put its pictures there, or add a CSV with the columns file and label."
+        "one subfolder for each class and put its pictures there, or add a CSV with the columns file and label. "
+        "Pictures without labels, for methods that learn from them too, are the format 'unlabelled'."
     )
 
 

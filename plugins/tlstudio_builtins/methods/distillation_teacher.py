@@ -83,8 +83,8 @@ def verdict(title: str, task: str, teacher: Mapping[str, float], student: Mappin
     if better(task, teacher, student):
         return True, f"The teacher ({title}) is better than its student: {figures}."
     return False, (
-        f"The teacher ({title}) is not better than its student: {figures}. It had little to teach; train without it, "
-        "or choose a better teacher."
+        f"The teacher ({title}) is not better than its student: {figures}. Whether it taught anything, only the same "
+        "student without a teacher can say; train that, too, or choose a better teacher."
     )
 
 

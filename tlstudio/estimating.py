@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlstudio.api.backbone import BackboneDescriptor
 from tlstudio.api.method import MethodDescriptor
+from tlstudio.api.options import matters
 
 if TYPE_CHECKING:
     from tlstudio.project import DatasetInfo, Run
@@ -83,9 +84,7 @@ def epochs_of(method: MethodDescriptor, options: Mapping[str, Any]) -> int:
             or not isinstance(value, int | float)
         ):
             continue
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        wanted: Any = extra.get("only_if") or {}
-        if all(options.get(other) in allowed for other, allowed in wanted.items()):
+        if matters(method.options, name, options):
             total += int(value)
     return total
 

@@ -30,7 +30,7 @@ def row(title: str, value: float, seconds: float | None, behind: float = 0.0, p:
         value, value - 0.05, value + 0.05, behind, behind - 0.02, behind + 0.02, p, p, BOOTSTRAP if p else ""
     )
     return Row(
-        title=title,
+        name=title,
         method=title.lower(),
         runs=(run(number), run(number + 1)),
         scores={number: value + 0.01, number + 1: value - 0.01},
@@ -86,7 +86,7 @@ def test_that_too_few_items_to_tell_methods_apart_are_no_sign_that_they_are_equa
 
 
 def test_that_a_table_without_scores_says_so_and_its_cells_are_dashes() -> None:
-    waiting = Row(title="A", method="a", runs=(run(1, "queued"), run(2, "failed")), scores={})
+    waiting = Row(name="A", method="a", runs=(run(1, "queued"), run(2, "failed")), scores={})
     found = table(waiting)
     assert sentences.pick(found).row is None
     assert not found.complete

@@ -40,6 +40,14 @@ def option(
     return Field(default, title=title, description=help, json_schema_extra=extra, **bounds)
 
 
+def matters(model: type[Options], name: str, values: Mapping[str, Any]) -> bool:
+    """Whether the option ``name`` has a meaning where the others are ``values``: what its ``only_if`` says."""
+    field = model.model_fields.get(name)
+    extra = field.json_schema_extra if field is not None and isinstance(field.json_schema_extra, dict) else {}
+    wanted: Any = extra.get("only_if") or {}
+    return all(values.get(other) in allowed for other, allowed in wanted.items())
+
+
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 

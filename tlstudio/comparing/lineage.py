@@ -3,8 +3,7 @@
 from tlstudio.api.errors import StudioError
 from tlstudio.project import Project
 from tlstudio.training.spec import RunSpec
-
-_RUN = "run:"
+from tlstudio.weights.of_runs import run_number
 
 
 def seconds_before(project: Project, spec: RunSpec) -> float:
@@ -28,5 +27,5 @@ def seconds_before(project: Project, spec: RunSpec) -> float:
 
 
 def _began_from(spec: RunSpec) -> list[int]:
-    weights = spec.weights.removeprefix(_RUN) if spec.weights.startswith(_RUN) else ""
-    return [*spec.runs, *([int(weights)] if weights.isdecimal() else [])]
+    number = run_number(spec.weights)
+    return [*spec.runs, *([] if number is None else [number])]

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tlstudio.api.errors import StudioError
-from tlstudio.api.options import NoOptions, Options
+from tlstudio.api.options import NoOptions, Options, matters
 from tlstudio.project import Project
 from tlstudio.registry import Registry
 from tlstudio.training.spec import RunSpec
+from tlstudio.weights.of_runs import run_number
 
 _NOT_SHARED = ("schema_version", "run", "project", "seed", "plugins", "runtime", "engine")
 
@@ -17,20 +18,21 @@ def key(project: Project, spec: RunSpec) -> str:
     """The same for runs that differ in nothing but the seed, their own or that of the runs that they began from."""
     values = {name: value for name, value in spec.model_dump(mode="json").items() if name not in _NOT_SHARED}
     values["recipe"] = spec.recipe.id if spec.recipe else ""
-    values["runs"] = sorted(_lineage(project, f"run:{run_id}") for run_id in spec.runs)
+    values["runs"] = sorted(_key_of_run(project, run_id) or str(run_id) for run_id in spec.runs)
     for name in ("teacher", "weights"):
-        if (lineage := _lineage(project, values[name])) != values[name]:
-            values[name] = lineage
+        number = run_number(values[name])
+        if number is not None and (earlier := _key_of_run(project, number)):
+            values[name] = earlier
             values.pop(f"{name}_sha256", None)
     return json.dumps(values, sort_keys=True)
 
 
-def _lineage(project: Project, reference: str) -> str:
-    """The key of the run that is named as ``run:7``; anything else as it is."""
+def _key_of_run(project: Project, run_id: int) -> str:
+    """Empty where the run is gone."""
     try:
-        return key(project, RunSpec.load(project.run(int(reference.removeprefix("run:"))).dir))
-    except (StudioError, ValueError):
-        return reference
+        return key(project, RunSpec.load(project.run(run_id).dir))
+    except StudioError:
+        return ""
 
 
 def names(registry: Registry, groups: Sequence[Sequence[RunSpec]]) -> list[tuple[str, str]]:
@@ -88,7 +90,7 @@ def _settings(registry: Registry, spec: RunSpec, same: Sequence[RunSpec]) -> lis
         apart.append(f"recipe {spec.recipe.title}" if spec.recipe else "no recipe")
         usual = spec.recipe.options if spec.recipe else model().model_dump(mode="json")
         told |= {name for name, value in spec.options.items() if name in usual and value != usual[name]}
-    means = [name for name in spec.options if name in told and _has_meaning(model, spec, name)]
+    means = [name for name in spec.options if name in told and matters(model, name, spec.options)]
     return apart + [f"{name.replace('_', ' ')} {_word(spec.options[name])}" for name in means]
 
 
@@ -97,13 +99,6 @@ def _options(registry: Registry, method: str) -> type[Options]:
         return registry.method(method).options
     except StudioError:
         return NoOptions
-
-
-def _has_meaning(model: type[Options], spec: RunSpec, name: str) -> bool:
-    field = model.model_fields.get(name)
-    extra: Any = field.json_schema_extra if field is not None else None
-    wanted = extra.get("only_if") or {} if isinstance(extra, dict) else {}
-    return all(spec.options.get(other) in allowed for other, allowed in wanted.items())
 
 
 def _other(spec: RunSpec, same: Sequence[RunSpec], name: str) -> str:

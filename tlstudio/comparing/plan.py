@@ -44,7 +44,7 @@ class Entry:
     @property
     def key(self) -> str:
         """``fine-tuning``, ``fine-tuning:fastai``."""
-        return f"{self.method.id}:{self.recipe.id}" if self.recipe else self.method.id
+        return _key(self.method, self.recipe)
 
     @property
     def title(self) -> str:
@@ -100,7 +100,7 @@ def plan(
     earlier, device = project.runs(), getattr(request.get("runtime"), "device", "auto")
     entries, left_out = [], []
     for method, recipe in chosen:
-        name = f"{method.id}:{recipe.id}" if recipe else method.id
+        name = _key(method, recipe)
         reason = method.supports(info.task, info.modality, info.profile) or needs(method, request)
         if not methods and family(method) == PRETRAINING:
             reason = reason or "It makes a backbone for other methods, and takes long. Name it to compare it as well."
@@ -141,7 +141,11 @@ def suggested(planned: Plan) -> list[str]:
 
 def names(method: MethodDescriptor) -> list[str]:
     """What :func:`plan` can be given of a method: its id, then its recipes."""
-    return [method.id, *(f"{method.id}:{recipe.id}" for recipe in method.recipes)]
+    return [_key(method, recipe) for recipe in (None, *method.recipes)]
+
+
+def _key(method: MethodDescriptor, recipe: Recipe | None) -> str:
+    return f"{method.id}:{recipe.id}" if recipe else method.id
 
 
 def _named(registry: Registry, name: str) -> tuple[MethodDescriptor, Recipe | None]:

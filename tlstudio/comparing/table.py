@@ -21,13 +21,13 @@ _FEW = 100  # test items
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """``title``: the method's, with ``apart`` in brackets: what sets the row apart from others of its method, empty
-    where it is the only one. ``scores``: of each finished run, by its id; ``judged``: ``None`` until there is one.
+    """``name``: the method's title; ``apart``: what sets the row apart from others of its method, empty where it is the
+    only one. ``scores``: of each finished run, by its id; ``judged``: ``None`` until there is one.
     ``seconds``: mean of the finished runs, with ``seconds_before``, what the runs took that they began from.
     ``problems``: sentences about runs that did not finish.
     """
 
-    title: str
+    name: str
     method: str
     runs: tuple[Run, ...]
     scores: dict[int, float]
@@ -41,9 +41,9 @@ class Row:
     seconds_before: float = 0.0
 
     @property
-    def name(self) -> str:
-        """The method's title."""
-        return self.title.removesuffix(f" ({self.apart})") if self.apart else self.title
+    def title(self) -> str:
+        """Both, in one line."""
+        return f"{self.name} ({self.apart})" if self.apart else self.name
 
     @property
     def spread(self) -> float | None:
@@ -193,7 +193,7 @@ def _row(
     measured = next((found for run in done if (found := facts.load(run.dir))), None)
     sizes = [size for run in done if (size := facts.model_bytes(run.dir)) is not None]
     return Row(
-        title=f"{name[0]} ({name[1]})" if name[1] else name[0],
+        name=name[0],
         apart=name[1],
         method=runs[0].method,
         runs=tuple(runs),

@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tlstudio.api.errors import OptionsError
-from tlstudio.api.options import NoOptions, Options, parse_options
+from tlstudio.api.options import NoOptions, Options, matters, parse_options
 from tlstudio.gui.options_fields import Field, bounds, make_field, spell
 from tlstudio.gui.widgets.kit import icon_button, muted_label, small_label
 
@@ -200,12 +200,11 @@ class OptionsForm(QWidget):
             problems: dict[str, str] = {}
         except OptionsError as error:
             problems = error.problems
-        for row in self._rows.values():
-            wanted = row.extra.get("only_if") or {}
-            matters = all(values.get(other) in allowed for other, allowed in wanted.items())
-            row.field.setEnabled(matters)
-            row.label.setEnabled(matters)
-            row.help.setEnabled(matters)
+        for name, row in self._rows.items():
+            enabled = matters(self._model, name, values)
+            row.field.setEnabled(enabled)
+            row.label.setEnabled(enabled)
+            row.help.setEnabled(enabled)
         self.show_problems(problems)
         for name, row in self._rows.items():
             row.reset.setVisible(not row.label.isHidden() and not _same(values[name], self.default(name)))

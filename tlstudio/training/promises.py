@@ -14,7 +14,7 @@ from tlstudio.data.transforms import Augmentation
 
 _SPLITS = ("train", "val", UNLABELLED)
 _NEEDED = {"relabelled": "relabel", "made": "rows"}  # what a stream asks of its method
-_WORK = {"solve": "solve", "compute": "compute"}  # likewise a phase
+_WORK = ("solve", "compute")  # likewise a phase, of a method with the same name
 
 
 def broken(method: str, what: str) -> PluginError:
@@ -73,9 +73,9 @@ def _problems(
             yield f"{where} it wants to validate '{phase.predicts}', and has no such part"
         if phase.validate_on not in data:
             yield f"{where} it wants to validate on the {phase.validate_on} data set, which the run was not given"
-        for flag, wanted in _WORK.items():
-            if getattr(phase, flag) and not hasattr(method, wanted):
-                yield f"{where} it says {flag}=True, and has no method {wanted}()"
+        for flag in _WORK:
+            if getattr(phase, flag) and not hasattr(method, flag):
+                yield f"{where} it says {flag}=True, and has no method {flag}()"
         if not (phase.streams or phase.solve or phase.compute):
             yield f"{where} there is no stream of batches"
         if len({stream.name for stream in phase.streams}) < len(phase.streams):

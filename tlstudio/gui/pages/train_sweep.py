@@ -7,7 +7,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
 
 from tlstudio.api.errors import OptionsError
-from tlstudio.api.options import NoOptions, Options, parse_options
+from tlstudio.api.options import NoOptions, Options, matters, parse_options
 from tlstudio.gui.pages.train_grid import in_line
 from tlstudio.gui.widgets.kit import small_label
 
@@ -85,10 +85,7 @@ class SweepForm(QWidget):
         return [word for word in re.split(r"[,;\s]+", self.values_text.text().strip()) if word]
 
     def _problem(self, name: str, values: dict[str, Any]) -> str:
-        info = self._model.model_fields[name]
-        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        wanted: Any = extra.get("only_if") or {}
-        if any(values.get(other) not in allowed for other, allowed in wanted.items()):
+        if not matters(self._model, name, values):
             return "This option has no meaning with the others as they are."
         words = self._words()
         if not words:

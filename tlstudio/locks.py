@@ -69,10 +69,12 @@ class FileLock:
     def release(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            _HELD.pop(_name(self.path), None)
-            with contextlib.suppress(OSError):
-                _unlock(file)
-            file.close()
+            try:
+                with contextlib.suppress(OSError):
+                    _unlock(file)
+                file.close()
+            finally:  # not before: to close a file ends every lock of this process on it
+                _HELD.pop(_name(self.path), None)
 
 
 def holder(path: Path) -> dict[str, Any] | None:
